@@ -1,0 +1,1 @@
+"""The business's words. Pure: no I/O, no clock, no randomness."""

@@ -1,0 +1,82 @@
+"""Which code logs the agent in: the life of activation code and access code (protocol.md section 2).
+
+    none ──activate──▶ activation code ──proposal stored──▶ access code, unproven ──login──▶ activated
+
+The activation code is kept until the access code has worked once: the acknowledgement may be lost, and then
+only one of the two is valid, and we can't know which.
+"""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+class Activation(StrEnum):
+    """What a person is told of the agent's activation."""
+
+    NOT_ACTIVATED = "not-activated"
+    ACTIVATING = "activating"
+    ACTIVATED = "activated"
+
+
+class CodeKind(StrEnum):
+    """Which of the two codes a login used."""
+
+    ACTIVATION = "activation"
+    ACCESS = "access"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A secret with its kind; never shown."""
+
+    kind: CodeKind
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """All codes the agent holds. `is_proven`: the access code has worked at least once."""
+
+    activation_code: str | None = field(default=None, repr=False)
+    access_code: str | None = field(default=None, repr=False)
+    is_proven: bool = False
+
+    @property
+    def activation(self) -> Activation:
+        """The state as shown."""
+        if self.access_code is not None:
+            return Activation.ACTIVATED
+        return Activation.ACTIVATING if self.activation_code is not None else Activation.NOT_ACTIVATED
+
+    def candidates(self) -> tuple[Code, ...]:
+        """The codes to try, best first; empty when not activated.
+
+        A code typed by a person while a proven one exists is tried first: the person knows of a reset.
+        """
+        activation = [Code(CodeKind.ACTIVATION, self.activation_code)] if self.activation_code else []
+        access = [Code(CodeKind.ACCESS, self.access_code)] if self.access_code else []
+        return tuple(activation + access if self.is_proven else access + activation)
+
+    def with_activation_code(self, code: str) -> "Credentials":
+        """A person gave a new activation code; a working access code is kept beside it until replaced."""
+        access = self.access_code if self.is_proven else None
+        return Credentials(code, access, access is not None)
+
+    def with_access_code(self, code: str) -> "Credentials":
+        """The gateway proposed an access code."""
+        return Credentials(self.activation_code, code, is_proven=False)
+
+    def proven(self, kind: CodeKind) -> "Credentials":
+        """A login with a code of `kind` succeeded."""
+        if kind is CodeKind.ACCESS:
+            return Credentials(None, self.access_code, is_proven=True)
+        return self
+
+    def without_activation_code(self) -> "Credentials":
+        """The typed code was refused while a working access code stands behind it."""
+        return replace(self, activation_code=None)
+
+    @staticmethod
+    def none() -> "Credentials":
+        """After a reset or delete from the cloud: every other parameter stays, the codes go."""
+        return Credentials()
