@@ -1,0 +1,1 @@
+"""Protocol machines and codecs, both roles, without I/O."""
