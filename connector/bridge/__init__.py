@@ -1,0 +1,1 @@
+"""The use cases between PBX and cloud, over ports: nothing here knows CSTA encodings or XMPP."""
