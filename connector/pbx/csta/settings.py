@@ -1,0 +1,90 @@
+"""Settings of the CSTA adapter: the [pbx] table of the configuration file."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from connector.domain.identifiers import PbxKind, is_device_number
+from connector.domain.numbers import NumberRange
+from connector.wire.csta.session_events import AssociationMode
+
+# The largest OXE node; a longer list is a slip of the keyboard in a range.
+MAX_DEVICES = 15_000
+# Each entry is a number or a range; one entry a device is the worst case.
+MAX_ENTRIES = MAX_DEVICES
+
+
+class CstaSettings(BaseModel):
+    """Where the PBX is and which of its devices to watch: CSTA can't list them, so they are written here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: PbxKind
+    host: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=253)]
+    port: int = Field(default=2555, ge=1, le=65_535)
+    devices: tuple[Annotated[str, StringConstraints(strip_whitespace=True)], ...] = Field(
+        min_length=1, max_length=MAX_ENTRIES
+    )
+    association: AssociationMode = AssociationMode.AUTO
+    request_timeout_seconds: float = Field(default=10.0, ge=1.0, le=120.0)
+    # An OXO has room for 30 requests in progress.
+    max_open_requests: int = Field(default=30, ge=1, le=200)
+
+    @field_validator("devices")
+    @classmethod
+    def _can_be_expanded(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        expanded(entries)
+        return entries
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers of `devices`, ranges written out, each once, in the order of the file."""
+        return expanded(self.devices)
+
+    @cached_property
+    def ranges(self) -> tuple[NumberRange, ...]:
+        """The entries of `devices` that are digits only, as ranges; a single number is a range of one."""
+        return tuple(_range(entry) for entry in self.devices if _has_digits_only(entry))
+
+
+def expanded(entries: Sequence[str]) -> tuple[str, ...]:
+    """The numbers that `entries` ("101", "110-129") name, each once.
+
+    Raises ValueError, naming the entry's place and not its text, for one that is no number or range, and for
+    more than `MAX_DEVICES` numbers.
+    """
+    found: dict[str, None] = {}
+    for place, entry in enumerate(entries, start=1):
+        for number in _numbers(entry, place):
+            found[number] = None
+            if len(found) > MAX_DEVICES:
+                raise ValueError(f"more than {MAX_DEVICES} devices")
+    return tuple(found)
+
+
+def _numbers(entry: str, place: int) -> Iterator[str]:
+    first, dash, last = (part.strip() for part in entry.partition("-"))
+    if not dash:
+        if not is_device_number(first):
+            raise ValueError(f"entry {place} is no device number (1 to 16 of 0-9 * # A-D)")
+        yield first
+        return
+    if not is_device_number(first) or not is_device_number(last):
+        raise ValueError(f"entry {place} is no range of device numbers")
+    try:
+        NumberRange(first, last)
+    except ValueError as error:
+        raise ValueError(f"entry {place}: {error}") from None
+    for value in range(int(first), int(last) + 1):
+        yield f"{value:0{len(first)}d}"
+
+
+def _range(entry: str) -> NumberRange:
+    first, dash, last = (part.strip() for part in entry.partition("-"))
+    return NumberRange(first, last if dash else first)
+
+
+def _has_digits_only(entry: str) -> bool:
+    return all(part.strip().isdecimal() for part in entry.split("-"))
