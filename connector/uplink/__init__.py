@@ -1,0 +1,1 @@
+"""One folder for each dialect of a cloud gateway."""

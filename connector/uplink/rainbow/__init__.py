@@ -1,0 +1,1 @@
+"""The Rainbow PBX Cloud Gateway: docs/protocols/pcg.md."""
