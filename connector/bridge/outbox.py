@@ -48,10 +48,14 @@ class OutboxFigures:
 
 @dataclass(slots=True)
 class _Replay:
-    """Reading back what the disk holds up to `last_seq`, the newest number at the time the replay began."""
+    """Reading back what the disk holds up to `last_seq`, the newest number at the time the replay began.
+
+    It can begin when `durable_seq`, the newest durable one of that time, is on disk.
+    """
 
     after_seq: int
     last_seq: int
+    durable_seq: int
     is_reading: bool = False
     is_exhausted: bool = False
 
@@ -91,6 +95,7 @@ class Outbox:
         self._is_closing = False
         self._written_ack = state.acknowledged_seq
         self._safe_seq = state.last_seq
+        self._last_durable_seq = 0
         self._announced_seq = state.acknowledged_seq
         self._queue: deque[tuple[OutboxEntry, float]] = deque()
         self._replay_page: deque[OutboxEntry] = deque()
@@ -115,6 +120,7 @@ class Outbox:
         self._last_seq = seq = self._last_seq + 1
         entry = OutboxEntry(seq, draft.durable, draft.device, draft.call, draft.at, draft.end, draft.body)
         if draft.durable:
+            self._last_durable_seq = seq
             self._durable_seqs.append(seq)
             self._to_write.append(entry)
         if self._sender is not None:
@@ -240,7 +246,7 @@ class Outbox:
         self._replay_page.clear()
         self._replay = None
         if self._last_seq > after_seq:
-            self._replay = _Replay(after_seq, self._last_seq)
+            self._replay = _Replay(after_seq, self._last_seq, self._last_durable_seq)
             self._announce_gap(after_seq, self._last_seq)
         else:
             self.caught_up()
@@ -256,7 +262,7 @@ class Outbox:
             self._replay = None
             self._sent_seq = max(self._sent_seq, replay.last_seq)
             self.caught_up()
-        elif not replay.is_reading and self._safe_seq >= replay.last_seq:
+        elif not replay.is_reading and self._safe_seq >= replay.durable_seq:
             replay.is_reading = True
             self._disk.read(replay.after_seq, REPLAY_PAGE, lambda page: self._page_read(replay, page))
 

@@ -122,6 +122,16 @@ def test_a_new_stream_repeats_durable_events_and_announces_the_rest_as_a_gap(
     assert second.events[-1] == (7, False)
 
 
+def test_a_volatile_event_after_the_last_write_does_not_hold_up_a_new_stream(
+    disk: SlowDisk, outbox: Outbox
+) -> None:
+    outbox.append(draft(durable=True))
+    outbox.append(draft(durable=False))
+    outbox.link_up(gateway := Gateway())
+    disk.finish_all()
+    assert gateway.events == [(1, True)]
+
+
 def test_the_snapshot_is_asked_for_when_the_backlog_is_sent(disk: SlowDisk, outbox: Outbox) -> None:
     told: list[int] = []
     gateway = Gateway()
@@ -288,5 +298,5 @@ class OutboxLife(RuleBasedStateMachine):
         assert self.box.unacknowledged == 0
 
 
-OutboxLife.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+OutboxLife.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestOutboxLife = OutboxLife.TestCase
