@@ -111,11 +111,15 @@ class Writer:
     def _open(self) -> sqlite3.Connection:
         self._path.touch(mode=0o600, exist_ok=True)
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        # FULL: a commit that was reported survives the loss of power, not only of the process.
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA journal_size_limit=16777216")
-        self._migrate(connection)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            # FULL: a commit that was reported survives the loss of power, not only of the process.
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA journal_size_limit=16777216")
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
