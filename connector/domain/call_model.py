@@ -29,7 +29,9 @@ from connector.domain.calls import (
     Originated,
     Party,
     Queued,
+    Reach,
     Retrieved,
+    ServiceInitiated,
     Transferred,
 )
 
@@ -276,6 +278,8 @@ def _learn(call: _Call, event: CallEvent) -> None:
             call.calling = event.calling
         if not call.called.number:
             call.called = event.called
+    elif isinstance(event, ServiceInitiated) and not call.calling.number:
+        call.calling = Party(event.device, Reach.INTERNAL)
     if isinstance(event, Delivered):
         call.was_delivered |= event.state is LocalState.ALERTING
     elif isinstance(event, Established):

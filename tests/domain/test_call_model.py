@@ -112,6 +112,10 @@ def test_an_outgoing_call_that_nobody_answered_is_abandoned(day: Day) -> None:
     assert day.cleared("11").end is CallEnd.ABANDONED
 
 
+def test_who_goes_off_hook_is_the_caller(day: Day) -> None:
+    assert day.see(ServiceInitiated, "101", "11", LocalState.INITIATED).caller == A
+
+
 def test_a_failed_call_ends_failed(day: Day) -> None:
     day.see(Originated, "101", "11", LocalState.CONNECTED, calling=A, called=B)
     day.see(Failed, "101", "11", LocalState.FAIL, failing=B, called=B, cause=Cause.BUSY)
