@@ -24,6 +24,8 @@ class Activator:
         self._credentials = Credentials.none()
         self._refused: set[CodeKind] = set()
         self._watchers: set[asyncio.Queue[str | ConnectorError]] = set()
+        self._one_at_a_time = asyncio.Lock()
+        self._changing: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
         """Read the stored codes. Raises `StoreError`."""
@@ -49,19 +51,17 @@ class Activator:
         """A login with `code` succeeded."""
         self._refused.clear()
         self._tell(f"The gateway accepted the {code.kind.value} code.")
-        proven = self._credentials.proven(code.kind)
-        if proven != self._credentials:
-            await self._keep(proven)
+        await self._change(lambda known: known.proven(code.kind))
 
     async def keep_access_code(self, code: str) -> None:
         """The gateway proposed an access code: store it before it is acknowledged. Raises `StoreError`."""
-        await self._keep(self._credentials.with_access_code(code))
+        await self._change(lambda known: known.with_access_code(code))
         _log.info("access code stored")
         self._tell("")
 
     async def forget(self) -> None:
         """A reset or delete from the cloud: the codes go, every other parameter stays."""
-        await self._keep(Credentials.none())
+        await self._change(lambda _: Credentials.none())
 
     def failed(self, error: ConnectorError, used: Code | None) -> bool:
         """A life of the cloud link ended with `error`; True when another code should be tried at once."""
@@ -85,7 +85,7 @@ class Activator:
         self._watchers.add(events)
         try:
             self._refused.clear()
-            await self._keep(self._credentials.with_activation_code(code))
+            await self._change(lambda known: known.with_activation_code(code))
             progress("The code is stored. Connecting to the gateway…")
             self._retry_now()
             return await self._follow(events, progress)
@@ -113,14 +113,26 @@ class Activator:
         if error.fault is not FaultId.CLOUD_NOT_AUTHORIZED:
             return
         if self._credentials.is_proven:
-            # The access code that works stays; the mistyped one would only be tried first again.
-            await self._keep(self._credentials.without_activation_code())
-            self._retry_now()
+            # The access code that works stays, and is tried by now; the mistyped one goes.
+            await self._change(lambda known: known.without_activation_code())
         raise error
 
-    async def _keep(self, credentials: Credentials) -> None:
-        await asyncio.to_thread(self._file.save, credentials)
-        self._credentials = credentials
+    async def _change(self, change: Callable[[Credentials], Credentials]) -> None:
+        """Save what `change` makes of the credentials, then use it. Raises `StoreError`.
+
+        Whoever waits for it may go away half-way; the change goes on, so that memory and disk stay alike.
+        """
+        changing = asyncio.create_task(self._make(change), name="credentials-change")
+        self._changing.add(changing)
+        changing.add_done_callback(self._changing.discard)
+        await asyncio.shield(changing)
+
+    async def _make(self, change: Callable[[Credentials], Credentials]) -> None:
+        async with self._one_at_a_time:
+            changed = change(self._credentials)
+            if changed != self._credentials:
+                await asyncio.to_thread(self._file.save, changed)
+                self._credentials = changed
 
     def _tell(self, event: str | ConnectorError) -> None:
         """An empty sentence is the end: the access code is stored."""

@@ -35,7 +35,10 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """All codes the agent holds. `is_proven`: the access code has worked at least once."""
+    """All codes the agent holds.
+
+    `is_proven`: the access code has worked at least once, or stands behind a newer activation code.
+    """
 
     activation_code: str | None = field(default=None, repr=False)
     access_code: str | None = field(default=None, repr=False)
@@ -58,9 +61,12 @@ class Credentials:
         return tuple(activation + access if self.is_proven else access + activation)
 
     def with_activation_code(self, code: str) -> "Credentials":
-        """A person gave a new activation code; a working access code is kept beside it until replaced."""
-        access = self.access_code if self.is_proven else None
-        return Credentials(code, access, access is not None)
+        """A person gave a new activation code. An access code is kept behind it until it is replaced.
+
+        Also one that no login has proven yet: an agent that was activated and never cut off since has only
+        that, and a mistyped code must not lock it out.
+        """
+        return Credentials(code, self.access_code, is_proven=self.access_code is not None)
 
     def with_access_code(self, code: str) -> "Credentials":
         """The gateway proposed an access code."""

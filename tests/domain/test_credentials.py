@@ -26,9 +26,11 @@ def test_a_code_typed_on_an_activated_agent_is_tried_first_and_costs_nothing_if_
     assert again.without_activation_code() == proven
 
 
-def test_a_proposal_that_was_never_proven_is_dropped_by_a_new_code() -> None:
+def test_an_access_code_that_no_login_has_proven_yet_is_kept_behind_a_new_code_too() -> None:
     unproven = Credentials("1234", "long", is_proven=False)
-    assert kinds(unproven.with_activation_code("4321")) == [CodeKind.ACTIVATION]
+    again = unproven.with_activation_code("4321")
+    assert again.candidates() == (Code(CodeKind.ACTIVATION, "4321"), Code(CodeKind.ACCESS, "long"))
+    assert kinds(again.without_activation_code()) == [CodeKind.ACCESS]
 
 
 def test_no_secret_is_shown() -> None:
