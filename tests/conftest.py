@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+# Worker pools, and asyncio's waiters for a child: each ends a moment after its child, which is gone by then.
+_OWN_THREADS = ("asyncio_", "asyncio-waitpid-", "AnyIO", "ThreadPoolExecutor")
+
 
 @pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
@@ -16,7 +19,7 @@ def no_thread_left() -> Iterator[None]:
     left = [
         thread
         for thread in set(threading.enumerate()) - before
-        if thread.is_alive() and not thread.name.startswith(("asyncio_", "AnyIO", "ThreadPoolExecutor"))
+        if thread.is_alive() and not thread.name.startswith(_OWN_THREADS)
     ]
     assert left == []
 

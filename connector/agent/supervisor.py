@@ -66,20 +66,19 @@ class LinkSupervisor:
         _log.info("link connected", extra={"link": self._name})
 
     def retry_now(self) -> None:
-        """A person changed something: forget the failures and try at once."""
+        """A person changed something: forget the failures and begin a new life, also if one is connected."""
         self._backoff.reset()
         self._wakeup.set()
+        if self._life is not None and self.status.state is LinkState.CONNECTED:
+            self._life.close()
 
     async def run(self) -> None:
         """Live, wait and live again, until `stop`."""
-        while True:
+        while not self._is_asked_to_stop():
             self._wakeup.clear()
             error = await self._live()
-            if self._is_asked_to_stop():
-                break
-            await self._wait_after(error)
-            if self._is_asked_to_stop():
-                break
+            if not self._is_asked_to_stop():
+                await self._wait_after(error)
         self._show(LinkState.STOPPED)
 
     async def stop(self) -> None:
@@ -161,7 +160,7 @@ class LinkSupervisor:
         words = FAULTS[error.fault]
         _log.log(
             level,
-            "link lost",
+            "link down",
             extra={
                 "link": self._name,
                 "fault": error.fault.value,
