@@ -19,7 +19,7 @@ from connector.agent.home import AgentHome
 from connector.agent.metrics import Metrics
 from connector.agent.notify import ServiceManager, watchdog_interval_seconds
 from connector.agent.records import update_record
-from connector.agent.serving import HttpServer, tcp_listener, unix_listener
+from connector.agent.serving import HttpServer, close_listener, tcp_listener, unix_listener
 from connector.agent.settings import Settings
 from connector.agent.supervisor import LinkSupervisor
 from connector.agent.view import AgentView
@@ -74,17 +74,24 @@ class Agent:
 
     async def run(self) -> None:
         """Start, serve, and stop in order."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
         async with AsyncExitStack() as stack:
             # What can be wrong on this machine is found before anything is opened towards others.
             listener = unix_listener(self._settings.agent.control_socket)
-            stack.callback(listener.close)
+            stack.callback(close_listener, listener)
             http = self._settings.http.address
             health_listener = tcp_listener(*http) if http else None
             if health_listener is not None:
-                stack.callback(health_listener.close)
+                stack.callback(close_listener, health_listener)
             writer = await self._open_store()
             stack.push_async_callback(writer.aclose)
             parts = await _Parts.of(self._settings, self._clock, writer)
+            port = health_listener.getsockname()[1] if health_listener is not None else None
+            _log.info(
+                "agent listens", extra={"control_socket": str(listener.getsockname()), "http_port": port}
+            )
             for app, socket in (
                 (control_app(parts.view), listener),
                 (health_app(parts.view, parts.metrics), health_listener),
@@ -107,9 +114,6 @@ class Agent:
         return writer
 
     async def _serve(self, parts: "_Parts") -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
         manager = ServiceManager.of_environment()
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(work, name=name) for name, work in parts.work().items()]

@@ -17,7 +17,7 @@ from connector.domain.faults import FaultId
 
 # Readers: a command line, a scraper, a few followers. Beyond that: 503.
 MAX_CONNECTIONS: Final = 64
-# What a request may still do after the stop was asked for; the agent's own grace period is 10 s.
+# What a request may still do after the stop was asked for; a whole stop takes some seconds more.
 STOP_TIMEOUT_SECONDS: Final = 2
 # A living agent accepts at once; this is for one that is being stopped in a debugger.
 PROBE_TIMEOUT_SECONDS: Final = 1.0
@@ -57,6 +57,13 @@ def tcp_listener(host: str, port: int) -> socket.socket:
     return _listening(listener)
 
 
+def close_listener(listener: socket.socket) -> None:
+    """Close `listener` unless its server has; a Unix socket's file goes too."""
+    path = _path_of(listener)
+    listener.close()
+    _remove(path)
+
+
 class HttpServer:
     """`app` on `listener`, which it closes. One life: `start`, then `aclose`."""
 
@@ -91,13 +98,12 @@ class HttpServer:
 
     async def aclose(self) -> None:
         """Stop accepting, let running requests end, then cut them; a Unix socket's file goes too."""
-        path = self._listener.getsockname() if self._listener.family == socket.AF_UNIX else ""
+        path = _path_of(self._listener)
         self._server.should_exit = True
         if self._task is not None:
-            await self._task
+            await self._task  # uvicorn closes the socket, and knows nothing of its file
         self._listener.close()
-        if path:
-            _remove(path)
+        _remove(path)
 
 
 class _Server(uvicorn.Server):
@@ -106,8 +112,15 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _path_of(listener: socket.socket) -> str:
+    """The file of a Unix socket that is open, else ""."""
+    is_file = listener.family == socket.AF_UNIX and listener.fileno() >= 0
+    return str(listener.getsockname()) if is_file else ""
+
+
 def _remove(path: str) -> None:
-    Path(path).unlink(missing_ok=True)
+    if path:
+        Path(path).unlink(missing_ok=True)
 
 
 def _listening(listener: socket.socket) -> socket.socket:

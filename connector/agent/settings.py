@@ -26,6 +26,7 @@ from connector.agent.places import Places
 from connector.agent.problems import Problem, SettingsError, problems_of, unknown_variables
 from connector.domain.faults import FaultId
 from connector.domain.numbers import DialPlan, NumberRange
+from connector.links.tls import holds_certificates
 from connector.pbx.csta.settings import CstaSettings
 from connector.rva.settings import RvaSettings
 
@@ -54,6 +55,12 @@ def _existing_file(path: Path) -> Path:
         exists = False
     if not exists:
         raise ValueError("no file that can be reached stands there")
+    return path
+
+
+def _certificates(path: Path) -> Path:
+    if not holds_certificates(path):
+        raise ValueError("the file holds no certificate in PEM, or may not be read")
     return path
 
 
@@ -90,7 +97,7 @@ HostName = Annotated[
         max_length=253, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
     ),
 ]
-CertificateFile = Annotated[Path, AfterValidator(_existing_file)]
+CertificateFile = Annotated[Path, AfterValidator(_existing_file), AfterValidator(_certificates)]
 Prefix = Annotated[str, StringConstraints(max_length=8, pattern=r"^[0-9*#]*$")]
 
 

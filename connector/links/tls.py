@@ -26,6 +26,15 @@ def client_context(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
+def holds_certificates(ca_file: Path) -> bool:
+    """Whether `ca_file` can be read as one or more certificates in PEM."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError):
+        return False
+    return True
+
+
 def tls_error(error: ssl.SSLError, link: str) -> TlsError:
     """The catalogue's error for a failed handshake."""
     if not isinstance(error, ssl.SSLCertVerificationError):

@@ -1,11 +1,13 @@
 """Settings of the invitations: the [rva] table of the configuration file."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from connector.domain.invitations import InvitationOptions
+from connector.links.tls import holds_certificates
 
 # A site has a few hundred experts at most; each rule is looked up by its device.
 MAX_RULES = 1_000
@@ -63,6 +65,13 @@ class RvaSettings(_Table):
     per_number_interval_seconds: int = Field(default=600, ge=60, le=86_400)
     countries: list[Country] = Field(default=[], max_length=MAX_COUNTRIES)
     rules: list[Rule] = Field(default=[], max_length=MAX_RULES)
+
+    @field_validator("ca_file")
+    @classmethod
+    def _holds_certificates(cls, path: str) -> str:
+        if path and not holds_certificates(Path(path)):
+            raise ValueError("no file with certificates in PEM, or it may not be read")
+        return path
 
     @field_validator("hub_url")
     @classmethod

@@ -1,7 +1,9 @@
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from pydantic import ValidationError
 
 from connector.domain.invitations import InvitationOptions
@@ -25,8 +27,11 @@ agent_id = "5f0c0ffee0c0ffee0c0ffee1"
 """
 
 
-def test_a_whole_table_reads() -> None:
-    settings = RvaSettings.model_validate(tomllib.loads(WHOLE))
+def test_a_whole_table_reads(tmp_path: Path) -> None:
+    ca_file = tmp_path / "hub.pem"
+    trustme.CA().cert_pem.write_to_path(str(ca_file))
+    settings = RvaSettings.model_validate(tomllib.loads(WHOLE.replace("/etc/oxbridge/hub.pem", str(ca_file))))
+    assert settings.ca_file == str(ca_file)
     assert settings.hub_url == "https://127.0.0.1:8443/prefix"
     assert settings.per_number_interval_seconds == 600
     assert [rule.when for rule in settings.rules] == ["delivered", "established"]
@@ -45,6 +50,8 @@ def rule(**values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("values", "place"),
     [
+        ({"ca_file": "/nonexistent/hub.pem"}, ("ca_file",)),
+        ({"ca_file": "/dev/null"}, ("ca_file",)),
         ({"hub_url": "http://127.0.0.1"}, ("hub_url",)),
         ({"hub_url": "https://"}, ("hub_url",)),
         ({"hub_url": "https://host:99999"}, ("hub_url",)),
