@@ -9,7 +9,7 @@ import logging
 from typing import Final
 
 from connector.domain.devices import Device, DeviceState
-from connector.domain.errors import ConnectorError, LinkClosed, TranslationError
+from connector.domain.errors import ConnectorError, LinkClosed, LinkTimeout, TranslationError
 from connector.domain.faults import FAULTS, FaultId
 from connector.domain.identifiers import PbxKind, masked
 from connector.domain.ports import Clock, PbxSink
@@ -49,6 +49,9 @@ _VERSIONS: Final = {
 }
 _PHASE_NAMES: Final = {Version.ECMA_180: "CSTA phase I", Version.ECMA_218: "CSTA phase II"}
 
+# Without an association only these show that somebody who speaks CSTA is at the other end.
+_SIGNS_OF_SERVICE: Final = (EventReported, Answered, Refused, StatusReported)
+
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +67,8 @@ class CstaLink:
         self._client: CstaClient | None = None
         self._pump: Pump[bytes, ClientEvent] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._version = ""
+        self._is_connected = False
         self._is_listed = False
         self._is_limited = False
         self._error: ConnectorError | None = None
@@ -82,7 +87,7 @@ class CstaLink:
             timing=Timing(request_seconds=settings.request_timeout_seconds),
         )
         self._client = CstaClient(options, self._clock.monotonic())
-        self._pump = Pump(self._client, transport, self._clock, self._take)
+        self._pump = Pump(self._client, transport, self._clock, self._hear)
         try:
             await self._pump.run()
         finally:
@@ -96,6 +101,11 @@ class CstaLink:
             self._client.release(self._clock.monotonic())
             self._pump.wake()
 
+    def _hear(self, event: ClientEvent) -> None:
+        if isinstance(event, _SIGNS_OF_SERVICE):
+            self._connect()
+        self._take(event)
+
     def _take(self, event: ClientEvent) -> None:
         match event:
             case EventReported(report):
@@ -105,10 +115,9 @@ class CstaLink:
             case Refused(invoke_id, error):
                 self._take_failure(invoke_id, error)
             case TimedOut(invoke_id):
-                self._take_failure(invoke_id, None)
+                self._take_silence(invoke_id)
             case Associated(versions):
-                self._sink.pbx_connected(_version_text(versions))
-                self._ask()
+                self._take_association(versions)
             case MonitorEnded(cross_ref):
                 self._take_monitor_ended(cross_ref)
             case StatusReported(status):
@@ -117,6 +126,27 @@ class CstaLink:
                 self._error = error
             case Released():
                 pass
+
+    def _take_association(self, versions: frozenset[int] | None) -> None:
+        self._version = _version_text(versions)
+        if versions is not None:  # else the PBX has said nothing but its greeting
+            self._connect()
+        self._ask()
+
+    def _connect(self) -> None:
+        if not self._is_connected:
+            self._is_connected = True
+            self._sink.pbx_connected(self._version)
+
+    def _take_silence(self, invoke_id: int) -> None:
+        """A request stayed without an answer: a PBX that has never answered any does not serve us."""
+        if self._is_connected:
+            self._take_failure(invoke_id, None)
+        else:
+            self._error = self._error or LinkTimeout(
+                FaultId.PBX_SILENT, "no answer since it greeted", link="pbx"
+            )
+            self.close()
 
     # --- asking -----------------------------------------------------------------------------------------
 

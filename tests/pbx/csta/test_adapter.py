@@ -229,3 +229,21 @@ async def test_a_cancelled_link_closes_its_connection() -> None:
             await sink.until("devices")
         async with asyncio.timeout(4):
             await pbx.is_closed.wait()
+
+
+async def test_without_an_association_a_first_answer_shows_that_the_pbx_serves_us() -> None:
+    async with FakePbx(["101"]) as pbx, running(pbx, association="none") as sink:
+        await sink.until("snapshot")
+        assert sink.facts[:2] == [("connected", ""), ("devices", ["101"])]
+
+
+async def test_a_pbx_that_greets_and_then_says_nothing_was_never_connected() -> None:
+    async with FakePbx([]) as pbx:
+        pbx.answers = lambda _: None
+        sink = RecordingSink()
+        link = link_to(pbx.port, sink, association="none", request_timeout_seconds=1)
+        async with asyncio.timeout(4):
+            with pytest.raises(ConnectorError) as caught:
+                await link.run()
+    assert caught.value.fault is FaultId.PBX_SILENT
+    assert sink.facts == []
