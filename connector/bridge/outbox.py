@@ -12,8 +12,9 @@ from datetime import datetime
 
 from connector.domain.outbox import EventSender, OutboxBatch, OutboxDisk, OutboxEntry, OutboxState
 
-# Sent and not yet acknowledged: 8 of the gateway's acknowledgement windows (64), about 1 MB at most.
-MAX_IN_FLIGHT = 512
+# Sent and not yet acknowledged: 6 of the gateway's acknowledgement windows (64), about 800 kB at most. With a
+# gap before each of them it still fits the 1,024 stanzas that a stream may have open (XEP-0198).
+MAX_IN_FLIGHT = 384
 # Kept in memory for a link that takes less than comes in; beyond it the disk is read again instead.
 MAX_QUEUED = 10_000
 # Entries of one page when the disk is read back.
@@ -21,6 +22,9 @@ REPLAY_PAGE = 200
 # Sequence numbers are taken from the disk in blocks, so that a restart never uses one twice although
 # volatile events are not written.
 RESERVE_BLOCK = 2_000
+# An acknowledgement goes to disk with the next events, or when it frees so many: a write of its own for each
+# would double the flushes at a steady pace. A crash sends that many again, which the gateway knows to drop.
+ACK_WRITE_EVENTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Outbox:
         self._written_ack = state.acknowledged_seq
         self._safe_seq = state.last_seq
         self._last_durable_seq = 0
-        self._announced_seq = state.acknowledged_seq
+        self._told_seq = state.acknowledged_seq
         self._queue: deque[tuple[OutboxEntry, float]] = deque()
         self._replay_page: deque[OutboxEntry] = deque()
         self._sender: EventSender | None = None
@@ -137,7 +141,7 @@ class Outbox:
         """A new stream takes events: first what is not acknowledged, then what comes."""
         self._sender = sender
         self._in_flight.clear()
-        self._announced_seq = self._acknowledged_seq
+        self._told_seq = self._acknowledged_seq
         self._begin_replay(self._acknowledged_seq)
         self._drain()
 
@@ -177,11 +181,7 @@ class Outbox:
             return
         if not self._is_closing and self._reserve_wanted - self._last_seq < RESERVE_BLOCK // 2:
             self._reserve_wanted = self._last_seq + RESERVE_BLOCK
-        if (
-            not self._to_write
-            and self._written_ack == self._acknowledged_seq
-            and self._reserved_seq == self._reserve_wanted
-        ):
+        if not self._to_write and self._reserved_seq == self._reserve_wanted and not self._has_acks_to_write():
             return
         self._is_writing = True
         entries, self._to_write = self._to_write, []
@@ -189,6 +189,10 @@ class Outbox:
         self._written_ack = ack
         batch = OutboxBatch(entries, ack, reserve)
         self._disk.write(batch, lambda error: self._written(error, newest, reserve, len(entries)))
+
+    def _has_acks_to_write(self) -> bool:
+        freed = self._acknowledged_seq - self._written_ack
+        return freed >= ACK_WRITE_EVENTS or (self._is_closing and freed > 0)
 
     def _written(self, error: BaseException | None, newest: int, reserve: int, count: int) -> None:
         self._is_writing = False
@@ -236,7 +240,8 @@ class Outbox:
 
     def _send(self, sender: EventSender, entry: OutboxEntry, appended_at: float | None) -> None:
         """`appended_at` is None for an entry that was read back."""
-        self._sent_seq = entry.seq
+        self._sent_seq = max(self._sent_seq, entry.seq)
+        self._told_seq = entry.seq
         self._in_flight.append((entry.seq, appended_at))
         self.figures.sent += 1
         sender.send_event(entry, self.epoch, replayed=appended_at is None)
@@ -247,24 +252,28 @@ class Outbox:
         self._replay = None
         if self._last_seq > after_seq:
             self._replay = _Replay(after_seq, self._last_seq, self._last_durable_seq)
-            self._announce_gap(after_seq, self._last_seq)
         else:
             self.caught_up()
 
     def _drain_replay(self, sender: EventSender, replay: _Replay) -> None:
         while self._replay_page and len(self._in_flight) < MAX_IN_FLIGHT:
             entry = self._replay_page.popleft()
+            self._skip_to(sender, entry.seq)
             replay.after_seq = entry.seq
             self._send(sender, entry, None)
         if self._replay_page:
             return
         if replay.is_exhausted:
             self._replay = None
-            self._sent_seq = max(self._sent_seq, replay.last_seq)
+            self._skip_to(sender, replay.last_seq + 1)
             self.caught_up()
-        elif not replay.is_reading and self._safe_seq >= replay.durable_seq:
+        elif not replay.is_reading and self._is_settled(replay):
             replay.is_reading = True
             self._disk.read(replay.after_seq, REPLAY_PAGE, lambda page: self._page_read(replay, page))
+
+    def _is_settled(self, replay: _Replay) -> bool:
+        """Whether the disk holds all that the replay needs, and no later start can use its numbers again."""
+        return self._safe_seq >= replay.durable_seq and self._reserved_seq >= replay.last_seq
 
     def _page_read(self, replay: _Replay, page: Sequence[OutboxEntry]) -> None:
         if replay is not self._replay:
@@ -277,17 +286,19 @@ class Outbox:
 
     def _fall_behind(self) -> None:
         """The link takes less than comes in: give up the memory, go on from the disk."""
-        self._begin_replay(self._sent_seq)
+        self._begin_replay(self._told_seq)
 
-    def _announce_gap(self, after_seq: int, last_seq: int) -> None:
-        first_seq = max(after_seq, self._announced_seq) + 1
-        durable = sum(1 for seq in self._durable_seqs if first_seq <= seq <= last_seq)
-        if first_seq <= self._stored_before_seq:
-            durable += self._stored_before
-        count = last_seq - first_seq + 1 - durable
-        if self._sender is not None and count > 0:
-            self._sender.send_gap(self.epoch, first_seq, last_seq, count)
-        self._announced_seq = last_seq
+    def _skip_to(self, sender: EventSender, seq: int) -> None:
+        """Announce the numbers before `seq` that will never come.
+
+        Each gap goes in its place of the sequence: one for all at the beginning could not be acknowledged
+        before its last number is there, and a backlog longer than the window would wait for ever.
+        """
+        first_seq = self._told_seq + 1
+        if first_seq < seq:
+            sender.send_gap(self.epoch, first_seq, seq - 1, seq - first_seq)
+            self._told_seq = seq - 1
+            self._sent_seq = max(self._sent_seq, seq - 1)
 
     def _drop_queue(self) -> None:
         self.figures.dropped_volatile += sum(1 for entry, _ in self._queue if not entry.durable)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from connector.bridge import outbox as module
-from connector.bridge.outbox import Draft, Outbox
+from connector.bridge.outbox import ACK_WRITE_EVENTS, Draft, Outbox
 from connector.domain.outbox import OutboxBatch, OutboxEntry, OutboxState
 from tests.bridge.disks import SlowDisk
 
@@ -22,19 +22,27 @@ def draft(*, durable: bool, call: str = "c-1", body: str = "") -> Draft:
 
 
 class Gateway:
-    """Records what a stream carried; knows which numbers it can account for."""
+    """Records what a stream carried, and sees to it that every number is accounted for, in order."""
 
     def __init__(self) -> None:
         self.events: list[tuple[int, bool]] = []
         self.bodies: dict[int, str] = {}
         self.gaps: list[tuple[int, int, int]] = []
+        self.upto: int | None = None
+
+    def _account(self, first_seq: int, last_seq: int) -> None:
+        assert self.upto is None or first_seq == self.upto + 1
+        self.upto = last_seq
 
     def send_event(self, entry: OutboxEntry, epoch: str, *, replayed: bool) -> None:
         assert epoch == "epoch"
+        self._account(entry.seq, entry.seq)
         self.events.append((entry.seq, replayed))
         self.bodies[entry.seq] = entry.body
 
     def send_gap(self, epoch: str, first_seq: int, last_seq: int, count: int) -> None:
+        assert count == last_seq - first_seq + 1
+        self._account(first_seq, last_seq)
         self.gaps.append((first_seq, last_seq, count))
 
 
@@ -86,9 +94,35 @@ def test_an_acknowledgement_frees_the_disk(disk: SlowDisk, outbox: Outbox) -> No
     disk.finish_all()
     assert outbox.unacknowledged == 3
     assert outbox.acknowledged("epoch", 2)
-    disk.finish_all()
-    assert list(disk.rows) == [3]
     assert outbox.unacknowledged == 1
+    disk.finish_all()
+    assert list(disk.rows) == [1, 2, 3]  # no flush of its own: it goes with the next event
+    outbox.append(draft(durable=True))
+    disk.finish_all()
+    assert list(disk.rows) == [3, 4]
+
+
+def test_acknowledgements_of_many_events_free_the_disk_by_themselves(disk: SlowDisk, outbox: Outbox) -> None:
+    outbox.link_up(Gateway())
+    for _ in range(ACK_WRITE_EVENTS):
+        outbox.append(draft(durable=True))
+    disk.finish_all()
+    assert outbox.acknowledged("epoch", ACK_WRITE_EVENTS - 1)
+    disk.finish_all()
+    assert len(disk.rows) == ACK_WRITE_EVENTS
+    assert outbox.acknowledged("epoch", ACK_WRITE_EVENTS)
+    disk.finish_all()
+    assert not disk.rows
+
+
+def test_an_orderly_end_frees_all_that_was_acknowledged(disk: SlowDisk, outbox: Outbox) -> None:
+    outbox.link_up(Gateway())
+    outbox.append(draft(durable=True))
+    disk.finish_all()
+    assert outbox.acknowledged("epoch", 1)
+    outbox.close()
+    disk.finish_all()
+    assert not disk.rows
 
 
 @pytest.mark.parametrize(("epoch", "seq"), [("other", 1), ("epoch", 2), ("epoch", 10**9)])
@@ -117,7 +151,7 @@ def test_a_new_stream_repeats_durable_events_and_announces_the_rest_as_a_gap(
     outbox.link_up(second := Gateway())
     disk.finish_all()
     assert second.events == [(2, True), (4, True), (6, True)]
-    assert second.gaps == [(1, 6, 3)]
+    assert second.gaps == [(1, 1, 1), (3, 3, 1), (5, 5, 1)]
     outbox.append(draft(durable=False))
     assert second.events[-1] == (7, False)
 
@@ -151,9 +185,27 @@ def test_a_long_backlog_is_read_in_pages_within_the_window(disk: SlowDisk, outbo
     outbox.link_up(gateway := Gateway())
     disk.finish_all()
     assert len(gateway.events) == module.MAX_IN_FLIGHT
-    outbox.acknowledged("epoch", 500)
+    outbox.acknowledged("epoch", module.MAX_IN_FLIGHT - 12)
     disk.finish_all()
     assert [seq for seq, _ in gateway.events] == list(range(1, module.MAX_IN_FLIGHT + module.REPLAY_PAGE + 1))
+
+
+def test_a_backlog_with_holes_longer_than_the_window_moves_with_acknowledgements_in_order(
+    disk: SlowDisk, outbox: Outbox
+) -> None:
+    """A gateway can acknowledge only what it has without a hole: it must not have to wait for the rest."""
+    calls = 3 * module.MAX_IN_FLIGHT
+    for number in range(2 * calls):
+        outbox.append(draft(durable=number % 2 == 1))
+    disk.finish_all()
+    outbox.link_up(gateway := Gateway())
+    disk.finish_all()
+    while outbox.unacknowledged:
+        assert gateway.upto is not None
+        assert outbox.acknowledged("epoch", gateway.upto)
+        disk.finish_all()
+    assert [seq for seq, _ in gateway.events] == list(range(2, 2 * calls + 1, 2))
+    assert gateway.upto == 2 * calls
 
 
 def test_a_link_that_takes_nothing_costs_bounded_memory(
@@ -224,6 +276,7 @@ class OutboxLife(RuleBasedStateMachine):
         self.durable: set[int] = set()
         self.count = 0
         self.seen: dict[int, str] = {}
+        self.gone: set[int] = set()
 
     @rule(durable=st.booleans())
     def append(self, durable: bool) -> None:
@@ -278,6 +331,13 @@ class OutboxLife(RuleBasedStateMachine):
         if self.gateway is not None:
             for seq, body in self.gateway.bodies.items():
                 assert self.seen.setdefault(seq, body) == body
+
+    @invariant()
+    def what_was_said_never_to_come_never_comes(self) -> None:
+        if self.gateway is not None:
+            for first, last, _ in self.gateway.gaps:
+                self.gone.update(range(first, last + 1))
+            assert not self.gone & self.gateway.bodies.keys()
 
     @invariant()
     def a_durable_event_is_never_sent_before_it_is_safe(self) -> None:
