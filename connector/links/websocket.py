@@ -83,7 +83,7 @@ class WebSocketTransport:
         try:
             await self._connection.send_many(units)
         except ConnectionClosed as error:
-            raise LinkClosed(FaultId.CLOUD_CLOSED, "closed while sending") from error
+            raise LinkClosed(FaultId.CLOUD_CLOSED, "closed while sending", link="cloud") from error
 
     async def aclose(self) -> None:
         """Close; waits at most the close timeout."""

@@ -40,10 +40,13 @@ from connector.wire.pcg import conf, csta, http
 from connector.wire.pcg.conf import DisconnectReason
 from connector.wire.xmpp import sasl
 from connector.wire.xmpp.client import StreamClient, StreamConfig
+from connector.wire.xmpp.limits import StreamLimits
 
 _DIAL_TIMEOUT_SECONDS = 10.0
 # What is begun when the stream ends writes a small file: milliseconds, a second on a bad disk.
 _FINISH_SECONDS = 2.0
+# docs/protocols/pcg.md, section 1: each of our events may be acknowledged by itself, up to 1,000 a second.
+_LIMITS = StreamLimits(stanzas_per_second=2_000, burst=4_000)
 # 128 bits: ids of requests and SCRAM nonces must not be guessed.
 _TOKEN_BYTES = 16
 
@@ -112,6 +115,7 @@ class RainbowLink:
                 password=code.secret,
                 allow_plain=settings.allow_plain,
                 silence_timeout_seconds=settings.silence_timeout_seconds,
+                limits=_LIMITS,
             ),
             ids=_token,
             nonce=_token,

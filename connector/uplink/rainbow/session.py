@@ -10,7 +10,7 @@ from typing import assert_never
 from xml.etree.ElementTree import Element
 
 from connector.domain.call_model import LiveLeg
-from connector.domain.errors import LocalProtocolError, Overflow, RemoteProtocolError
+from connector.domain.errors import ConnectorError, LocalProtocolError, Overflow, RemoteProtocolError
 from connector.domain.faults import FaultId
 from connector.domain.identifiers import Channel
 from connector.domain.invitations import Refusal
@@ -69,6 +69,7 @@ class AgentSession:
         self._pending: dict[str, Settled] = {}
         self._open_channels: set[Channel] = set()
         self._now = 0.0
+        self._has_failed = False
 
     # The machine ---------------------------------------------------------------------------------------
 
@@ -206,7 +207,7 @@ class AgentSession:
                 self._set_channel(Channel.XMPP, is_up=True)
                 self._stream.send(stanzas.presence())
             case StreamFailed(error):
-                self._events.append(SessionFailed(error))
+                self._report_failure(error)
             case Delivered():
                 pass  # the application's own acknowledgement is what frees the disk
 
@@ -317,8 +318,14 @@ class AgentSession:
         self._events.append(ChannelChanged(channel, is_up))
 
     def _fail(self, error: RemoteProtocolError | Overflow) -> None:
-        self._events.append(SessionFailed(error))
+        self._report_failure(error)
         self._stream.close()
+
+    def _report_failure(self, error: ConnectorError) -> None:
+        """Once: what goes wrong while a failed session closes is nobody's news."""
+        if not self._has_failed:
+            self._has_failed = True
+            self._events.append(SessionFailed(error))
 
 
 def _nothing_follows(_error: StanzaError | None) -> None:
