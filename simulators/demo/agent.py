@@ -53,6 +53,11 @@ class AgentProcess:
         """The process id; 0 before the start."""
         return self._process.pid if self._process else 0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.returncode is None
+
     def configure(self, tables: Mapping[str, object]) -> None:
         """Write the configuration file. `tables` are the tables beside [agent] and [http]."""
         agent = {
@@ -76,7 +81,7 @@ class AgentProcess:
             )
         try:
             async with asyncio.timeout(START_SECONDS):
-                while not self.place.socket.exists():
+                while not await self._answers():
                     if self._process.returncode is not None:
                         raise AgentFailed(self._last_words())
                     await asyncio.sleep(_POLL_SECONDS)
@@ -119,6 +124,22 @@ class AgentProcess:
                 process.kill()
                 await process.wait()
         return process.returncode
+
+    async def kill(self) -> None:
+        """End it as a crash would: nothing is written any more, the socket's file stays."""
+        if self._process is not None and self.is_running:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _answers(self) -> bool:
+        """Whether somebody listens on the socket; its file alone may be what a crash left."""
+        try:
+            _, writer = await asyncio.open_unix_connection(self.place.socket)
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
 
     def _last_words(self) -> str:
         lines = self.place.log_file.read_text(errors="replace").splitlines()

@@ -80,33 +80,35 @@ class DemoWorld:
 
     async def start_agent(self, pbx_id: str) -> None:
         """Write the agent's configuration and start it."""
-        ca_file = str(self.certificates.ca_file)
-        self.agent.configure(
-            {
-                "cloud": {
-                    "domain": self.domain,
-                    "host": "127.0.0.1",
-                    "port": self.gateway.port,
-                    "ca_file": ca_file,
-                    "pbx_id": pbx_id,
-                },
-                "pbx": {
-                    "kind": self.kind.value,
-                    "host": "127.0.0.1",
-                    "port": self.pbx.port,
-                    "devices": sorted(self.pbx.sets),
-                },
-                "site": {"country": "FR"},
-                "rva": {
-                    "enabled": True,
-                    "hub_url": self.rva.url,
-                    "ca_file": ca_file,
-                    "rules": [{"device": self.expert, "agent_id": EXPERT_ID, "when": "established"}],
-                },
-            }
-        )
+        self.agent.configure(self.agent_tables(pbx_id))
         self._stack.push_async_callback(self.agent.stop)
         await self.agent.start()
+
+    def agent_tables(self, pbx_id: str) -> dict[str, dict[str, Any]]:
+        """The agent's configuration for this world, beside its own places."""
+        ca_file = str(self.certificates.ca_file)
+        return {
+            "cloud": {
+                "domain": self.domain,
+                "host": "127.0.0.1",
+                "port": self.gateway.port,
+                "ca_file": ca_file,
+                "pbx_id": pbx_id,
+            },
+            "pbx": {
+                "kind": self.kind.value,
+                "host": "127.0.0.1",
+                "port": self.pbx.port,
+                "devices": sorted(self.pbx.sets),
+            },
+            "site": {"country": "FR"},
+            "rva": {
+                "enabled": True,
+                "hub_url": self.rva.url,
+                "ca_file": ca_file,
+                "rules": [{"device": self.expert, "agent_id": EXPERT_ID, "when": "established"}],
+            },
+        }
 
     async def aclose(self) -> None:
         """Stop everything, the agent first."""
