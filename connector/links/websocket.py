@@ -59,6 +59,14 @@ class _BatchingConnection(ClientConnection):
             self.transport.write(b"".join(self.protocol.data_to_send()))
 
 
+class _connect(connect):  # noqa: N801 - used as the library's own
+    """Dials one address. A redirect could send our codes to a host that nobody configured."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Follow none: the answer is an error like any other status."""
+        return exc
+
+
 class WebSocketTransport:
     """Implements `connector.links.pump.Transport[str]`."""
 
@@ -95,7 +103,7 @@ async def open_websocket(
 ) -> WebSocketTransport:
     """Connect and upgrade. Raises `DialError` or `TlsError` that tells which step failed."""
     try:
-        connection = await connect(
+        connection = await _connect(
             address.url,
             ssl=tls,
             subprotocols=[Subprotocol(subprotocol)],

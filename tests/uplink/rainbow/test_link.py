@@ -396,6 +396,7 @@ async def test_a_server_without_tls_is_named_as_such(process: Process) -> None:
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
         b"HTTP/1.1 404 Not Found\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: wss://localhost:1/elsewhere\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"",
