@@ -54,13 +54,13 @@ def elements(data: bytes, start: int, stop: int) -> list[Element]:
         if length < 0x80 and tag & 0x1F != 0x1F:
             body = start + 2
             start = body + length
-            if start > stop:
-                raise _broken(data, body - 2, "an element is longer than what holds it", "8.1.3.3")
             add((tag, body, start))
         else:
             element, start = _long_form(data, start, stop)
             add(element)
-    if start != stop:
+    if start > stop:  # asked once, since an element that is too long is always the last one
+        raise _broken(data, found[-1][1] - 2, "an element is longer than what holds it", "8.1.3.3")
+    if start < stop:
         raise _broken(data, start, "one octet is left over", "8.1.1.1")
     return found
 

@@ -6,7 +6,7 @@ a later event would be wrong for ever.
 
 import asyncio
 import logging
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from connector.domain.devices import Device, DeviceState
 from connector.domain.errors import ConnectorError, LinkClosed, LinkTimeout, TranslationError
@@ -17,7 +17,6 @@ from connector.links.dialer import open_tcp
 from connector.links.pump import Pump
 from connector.pbx.csta import mapping
 from connector.pbx.csta.roster import Ask, Roster, Verdict
-from connector.pbx.csta.settings import CstaSettings
 from connector.wire import rose
 from connector.wire.csta import messages as m
 from connector.wire.csta.acse import Version
@@ -36,6 +35,9 @@ from connector.wire.csta.session_events import (
     TimedOut,
     Timing,
 )
+
+if TYPE_CHECKING:
+    from connector.pbx.csta.settings import CstaSettings  # pydantic: whoever made them has loaded it
 
 SOURCE: Final = "csta"
 
@@ -58,7 +60,7 @@ _log = logging.getLogger(__name__)
 class CstaLink:
     """One life of a CSTA link. Implements `connector.domain.ports.PbxLink`."""
 
-    def __init__(self, settings: CstaSettings, sink: PbxSink, clock: Clock) -> None:
+    def __init__(self, settings: "CstaSettings", sink: PbxSink, clock: Clock) -> None:
         self.dropped_events = 0  # events of no monitor of ours, or without an equivalent for the business
         self._settings = settings
         self._sink = sink

@@ -6,7 +6,7 @@ name of a party that withholds its number is not passed on.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -63,8 +63,10 @@ class _Context:
 
     def named(self, other: Party) -> Party:
         """`other` with the display name that the PBX sent; it is the name of the party at the other end."""
-        is_other = other.presentation is Presentation.ALLOWED and other.number != self.device
-        return replace(other, name=self.private.name) if self.private.name and is_other else other
+        name = self.private.name
+        if not name or other.presentation is not Presentation.ALLOWED or other.number == self.device:
+            return other
+        return Party(other.number, other.reach, other.presentation, name)
 
 
 def call_event(report: m.EventReport, device: str, at: datetime) -> calls.CallEvent:

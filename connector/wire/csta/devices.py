@@ -22,6 +22,8 @@ from connector.wire.csta.messages import (
 MAX_NUMBER_CHARS = 64
 # Call ids have 2 octets, dynamic devices and cross references 4; the standard leaves their size free.
 MAX_OPAQUE_OCTETS = 32
+# A device or connection with everything that phase III may add to it. Nothing longer is remembered below.
+MAX_PARTY_OCTETS = 256
 # A set's number stands in each of its events, a connection in three to six: decoding one costs five times as
 # much as finding it again. So many are the sets and calls that are busy at one time on the largest node.
 MAX_REMEMBERED = 4_096
@@ -67,6 +69,7 @@ _STATES: Final = (
 @lru_cache(MAX_REMEMBERED)
 def read_device(content: bytes) -> DeviceId:
     """The device of a role (calling, called, subject …) whose content is one device id."""
+    _check_size(content)
     tag, start, stop = ber.first(content, 0, len(content))
     return device_of(tag, content[start:stop])
 
@@ -113,6 +116,7 @@ def read_connection(content: bytes) -> Connection:
     """
     if len(content) == 10 and content[:2] == _SHORT_CALL and content[4:6] == _SHORT_DEVICE:
         return Connection(content[2:4], content[6:])  # as every capture has it
+    _check_size(content)
     parts = {tag: content[start:stop] for tag, start, stop in ber.elements(content, 0, len(content))}
     call = parts.get(_CALL_ID)
     if call is None:
@@ -125,6 +129,11 @@ def read_connection(content: bytes) -> Connection:
     if 0x80 in parts:
         return Connection(_opaque(call), static=device_of(0x80, parts[0x80]))
     return Connection(_opaque(call))
+
+
+def _check_size(content: bytes) -> None:
+    if len(content) > MAX_PARTY_OCTETS:
+        raise ber.broken(content, 0, f"a device or connection of {len(content)} octets", "ECMA-180, DeviceID")
 
 
 def _opaque(octets: bytes) -> bytes:

@@ -113,8 +113,8 @@ def parse(frame: str) -> Element:
         raise _refused("not-well-formed", reason, frame, "RFC 6120, 11.3") from None
     except ValueError:  # a lone surrogate, which a checked UTF-8 transport can't deliver
         raise _refused("not-well-formed", "not Unicode", frame, "RFC 6120, 11.6") from None
-    # Each attribute needs a '=', each level but the deepest a '/'.
-    if not is_small or frame.count("=") > MAX_ATTRIBUTES or frame.count("/") >= MAX_DEPTH:
+    # Each attribute needs a '=', each level but the deepest a '</'.
+    if not is_small or frame.count("=") > MAX_ATTRIBUTES or frame.count("</") >= MAX_DEPTH:
         _check_shape(root, frame)
     return root
 

@@ -4,8 +4,9 @@ import pytest
 
 from connector.domain.calls import LocalState
 from connector.domain.errors import RemoteProtocolError
+from connector.wire import ber
 from connector.wire.csta import devices
-from connector.wire.csta.messages import Connection, DeviceForm, DeviceId, ListedConnection
+from connector.wire.csta.messages import NOT_KNOWN, Connection, DeviceForm, DeviceId, ListedConnection
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,15 @@ def test_devices_both_ways(content: str, device: DeviceId) -> None:
     octets = bytes.fromhex(content)
     assert devices.read_device(octets) == device
     assert devices.write_device(device) == octets
+
+
+def test_what_is_remembered_is_bounded_in_forms_that_are_not_known_too() -> None:
+    unknown = ber.tlv(0x8A, bytes(devices.MAX_PARTY_OCTETS - 3))
+    assert devices.read_device(unknown) == NOT_KNOWN
+    assert devices.read_connection(unknown) == Connection(b"")
+    for read in (devices.read_device, devices.read_connection):
+        with pytest.raises(RemoteProtocolError):
+            read(ber.tlv(0x8A, bytes(devices.MAX_PARTY_OCTETS - 2)))
 
 
 @pytest.mark.parametrize("content", ["", "8a 00", "9f 22 01 61", "05 00", "a3 00"])

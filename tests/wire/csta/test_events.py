@@ -240,6 +240,12 @@ def test_private_items_that_say_nothing_lose_nothing(items: str) -> None:
     assert common(items + reference).private == m.PrivateData(second_reference=b"\x09")
 
 
+def test_private_data_too_long_to_be_remembered_is_read_all_the_same() -> None:
+    foreign = ber.sequence(bytes.fromhex("06 01 18"), ber.tlv(ber.OCTET_STRING, bytes(600)))
+    reference = bytes.fromhex("30 0b 06 06 2b 0c 89 36 84 0a 04 01 09")
+    assert common((foreign + reference).hex()).private == m.PrivateData(second_reference=b"\x09")
+
+
 def test_private_data_of_phase_one() -> None:
     private = m.PrivateData(call_reference=b"12345678")
     report = m.EventReport(
