@@ -10,13 +10,14 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final, TextIO
-
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from connector.agent.plain import plain, plain_lines
 from connector.domain.identifiers import masked
+
+if TYPE_CHECKING:
+    # structlog loads rich to draw on terminals, 60 ms in all: only `configure` pays for that.
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 # One value of an event: long enough for a bounded excerpt of a peer's bytes, short enough for a log viewer.
 MAX_VALUE_CHARS: Final = 1_000
@@ -54,6 +55,8 @@ def configure(level: str, form: str, *, stream: TextIO | None = None) -> None:
 
     `form`: "console" for a person, "json" for one JSON object a line, "auto" for console on a terminal.
     """
+    import structlog
+
     target = sys.stderr if stream is None else stream
     is_terminal = target.isatty()
     renderer = _console(colors=is_terminal and not os.environ.get("NO_COLOR"))
@@ -76,7 +79,7 @@ def configure(level: str, form: str, *, stream: TextIO | None = None) -> None:
     )
 
 
-def scrubbed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def scrubbed(_logger: "WrappedLogger", _method: str, event: "EventDict") -> "EventDict":
     """`event` without secrets (dropped by the name of their key), with numbers masked and text made plain."""
     clean = {
         key: _clean(value, 0)
@@ -89,7 +92,9 @@ def scrubbed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDic
     return clean
 
 
-def _common() -> list[Processor]:
+def _common() -> "list[Processor]":
+    import structlog
+
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -101,7 +106,9 @@ def _common() -> list[Processor]:
     ]
 
 
-def _console(*, colors: bool) -> Processor:
+def _console(*, colors: bool) -> "Processor":
+    import structlog
+
     return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
 
 

@@ -4,9 +4,7 @@ The bridge counts in plain integers; they are read when somebody scrapes, so tha
 event pays for a metric. Labels take their values from fixed vocabularies: never a number, a name or an id.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, ProcessCollector, generate_latest
@@ -14,73 +12,22 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from connector import __version__
+from connector.agent.figures import Figures, LagHistogram
 from connector.domain.devices import DeviceState
 from connector.domain.identifiers import Channel
-
-# From "the disk and the gateway are near" (10 ms and less) to "the link was down" (over 30 s).
-LAG_BUCKETS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 _LINKS: Final = ("pbx", "cloud")
 _INVITATION_STATUSES: Final = ("sent", "refused", "failed", "unknown")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What the agent counted since its start, read at one moment.
-
-    `reconnects`: by (link, fault id) · `pbx_events`: by event name ("delivered") · `events_dropped`: by
-    reason · `invitations`: by status · `clock_skew_seconds`: ours minus the gateway's, None if not known.
-    """
-
-    channels: Mapping[Channel, bool] = field(default_factory=dict)
-    links: Mapping[str, bool] = field(default_factory=dict)
-    reconnects: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    pbx_events: Mapping[str, int] = field(default_factory=dict)
-    events_sent: int = 0
-    events_acknowledged: int = 0
-    events_dropped: Mapping[str, int] = field(default_factory=dict)
-    outbox_entries: int = 0
-    devices: Mapping[DeviceState, int] = field(default_factory=dict)
-    calls_live: int = 0
-    invitations: Mapping[str, int] = field(default_factory=dict)
-    security_events: int = 0
-    clock_skew_seconds: float | None = None
-
-
-class LagHistogram:
-    """Cumulative buckets of one quantity. `observe` costs a bisection: it stands on the way of each event."""
-
-    __slots__ = ("_counts", "_sum")
-
-    def __init__(self) -> None:
-        self._counts = [0] * (len(LAG_BUCKETS_SECONDS) + 1)
-        self._sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one event that took `seconds`."""
-        self._counts[bisect_left(LAG_BUCKETS_SECONDS, seconds)] += 1
-        self._sum += seconds
-
-    def buckets(self) -> tuple[Sequence[tuple[str, float]], float]:
-        """(upper bound, number at or under it) for each bucket and +Inf, and the sum of all values."""
-        bounds = [*map(str, LAG_BUCKETS_SECONDS), "+Inf"]
-        total = 0
-        rows: list[tuple[str, float]] = []
-        for bound, count in zip(bounds, self._counts, strict=True):
-            total += count
-            rows.append((bound, total))
-        return rows, self._sum
-
-
 class Metrics:
-    """The page of `GET /metrics`, made anew from `figures()` at each scrape."""
+    """The page of `GET /metrics`, made anew from `figures()` and `event_lag` at each scrape."""
 
     content_type: Final = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(self, figures: Callable[[], Figures]) -> None:
-        self.event_lag = LagHistogram()
+    def __init__(self, figures: Callable[[], Figures], event_lag: LagHistogram) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_AgentCollector(figures, self.event_lag))
+        self._registry.register(_AgentCollector(figures, event_lag))
         ProcessCollector(registry=self._registry)
 
     def page(self) -> bytes:

@@ -2,30 +2,29 @@
 
 import asyncio
 import gc
+import itertools
 import logging
 import random
 import secrets
 import signal
+import socket
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from connector.agent import logs
 from connector.agent.activation import Activator
-from connector.agent.control import control_app
-from connector.agent.health import health_app
+from connector.agent.figures import LagHistogram
 from connector.agent.home import AgentHome
-from connector.agent.metrics import Metrics
 from connector.agent.notify import ServiceManager, watchdog_interval_seconds
 from connector.agent.records import update_record
 from connector.agent.serving import HttpServer, close_listener, tcp_listener, unix_listener
-from connector.agent.settings import Settings
 from connector.agent.supervisor import LinkSupervisor
 from connector.agent.view import AgentView
 from connector.bridge.call_relay import CallRelay
 from connector.bridge.device_sync import DeviceSync
-from connector.bridge.invitations import InvitationDesk
 from connector.bridge.outbox import Outbox
 from connector.bridge.site import Site
 from connector.domain.backoff import Backoff
@@ -39,14 +38,17 @@ from connector.links.clock import SystemClock
 from connector.links.tls import client_context
 from connector.links.websocket import WebSocketAddress
 from connector.pbx.csta.adapter import CstaLink
-from connector.rva.hub import HubClient
-from connector.rva.policy import InvitationPolicy
 from connector.store.credentials import CredentialsFile
 from connector.store.ledger import InvitationLedger, create_ledger
 from connector.store.outbox import OutboxTable, create_outbox
 from connector.store.writer import Writer
 from connector.uplink.rainbow.encoding import RainbowEncoder
 from connector.uplink.rainbow.link import GatewaySettings, RainbowLink
+
+if TYPE_CHECKING:
+    from connector.agent.settings import Settings  # pydantic: whoever starts the agent has loaded them
+    from connector.bridge.invitations import InvitationDesk
+    from connector.rva.hub import HubClient
 
 # In the order in which the tables came into the world; a new one is added at the end.
 _MIGRATIONS = (create_outbox, create_ledger)
@@ -57,17 +59,29 @@ _FLUSH_STEP_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> int:
+def run(settings: "Settings") -> int:
     """Run the agent until SIGTERM or SIGINT; its exit code. Raises `ConnectorError` at the start."""
     logs.configure(settings.log.level, settings.log.format)
-    asyncio.run(Agent(settings).run())
+    try:
+        asyncio.run(Agent(settings).run())
+    except ExceptionGroup as group:
+        raise _first_of(group) from group
     return 0
+
+
+def _first_of(group: ExceptionGroup[Exception]) -> Exception:
+    """The first error that a person can act on, else the first one: a task's failure comes in a group."""
+    ours, others = group.split(ConnectorError)
+    found: Exception | None = ours or others
+    while isinstance(found, ExceptionGroup):
+        found = found.exceptions[0]
+    return found or group
 
 
 class Agent:
     """One process's worth of agent."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: "Settings") -> None:
         self._settings = settings
         self._clock = SystemClock()
         self._stop = asyncio.Event()
@@ -92,14 +106,9 @@ class Agent:
             _log.info(
                 "agent listens", extra={"control_socket": str(listener.getsockname()), "http_port": port}
             )
-            for app, socket in (
-                (control_app(parts.view), listener),
-                (health_app(parts.view, parts.metrics), health_listener),
-            ):
-                if socket is not None:
-                    server = HttpServer(app, socket)
-                    server.start()
-                    stack.push_async_callback(server.aclose)
+            for server in _servers(parts, listener, health_listener):
+                server.start()
+                stack.push_async_callback(server.aclose)
             stack.callback(parts.view.followers.end)
             await self._serve(parts)
 
@@ -131,15 +140,31 @@ class Agent:
                 task.cancel()
 
 
+def _servers(
+    parts: "_Parts", listener: socket.socket, health_listener: socket.socket | None
+) -> list[HttpServer]:
+    """The control API on `listener`; health and metrics where they have a port."""
+    # Web and metrics libraries are the dearest of all: loaded when it is clear that the agent can start.
+    from connector.agent.control import control_app
+    from connector.agent.health import health_app
+    from connector.agent.metrics import Metrics
+
+    servers = [HttpServer(control_app(parts.view), listener)]
+    if health_listener is not None:
+        metrics = Metrics(parts.view.figures, parts.event_lag)
+        servers.append(HttpServer(health_app(parts.view, metrics), health_listener))
+    return servers
+
+
 class _Parts:
     """The parts of one agent and how they hang together."""
 
-    def __init__(self, settings: Settings, clock: SystemClock, writer: Writer, outbox: Outbox) -> None:
+    def __init__(self, settings: "Settings", clock: SystemClock, writer: Writer, outbox: Outbox) -> None:
         self._settings = settings
         self._clock = clock
         self._outbox = outbox
         self._tls = client_context(settings.cloud.ca_file)
-        model = CallModel(lambda: f"c-{secrets.token_hex(8)}")
+        model = CallModel(_call_ids())
         self.relay = CallRelay(model, outbox, RainbowEncoder(), clock.monotonic, self._watch)
         self.site = Site(DeviceSync(), self.relay, outbox, clock, self._connected)
         uniform = random.SystemRandom().uniform
@@ -158,13 +183,13 @@ class _Parts:
             supervisors=(self.pbx, self.cloud),
         )
         self.home = AgentHome(settings.pbx.kind, self.site, self.activator, self.view)
-        self.metrics = Metrics(self.view.figures)
-        outbox.observe_lag = self.metrics.event_lag.observe
+        self.event_lag = LagHistogram()
+        outbox.observe_lag = self.event_lag.observe
         self._hub, self._desk = self._invitations(writer)
         self._used_code: Code | None = None
 
     @classmethod
-    async def of(cls, settings: Settings, clock: SystemClock, writer: Writer) -> "_Parts":
+    async def of(cls, settings: "Settings", clock: SystemClock, writer: Writer) -> "_Parts":
         """All parts, with what the disk remembers."""
         table = OutboxTable(writer)
         state = await table.open(secrets.token_hex(8))
@@ -224,10 +249,15 @@ class _Parts:
 
     # Invitations -----------------------------------------------------------------------------------------
 
-    def _invitations(self, writer: Writer) -> tuple[HubClient | None, InvitationDesk | None]:
+    def _invitations(self, writer: Writer) -> "tuple[HubClient | None, InvitationDesk | None]":
         rva = self._settings.rva
         if not rva.enabled:
             return None, None
+        # Most sites invite nobody.
+        from connector.bridge.invitations import InvitationDesk
+        from connector.rva.hub import HubClient
+        from connector.rva.policy import InvitationPolicy
+
         hub = HubClient(rva.hub_url, self._hub_tls(), timeout_seconds=rva.timeout_seconds)
         plan = self._settings.site.dial_plan(self._settings.pbx.ranges)
         policy = InvitationPolicy(rva.rules, plan, rva.countries)
@@ -259,6 +289,16 @@ class _Parts:
             extra={"status": outcome.status.value, "reason": outcome.reason, "to": masked(outcome.to or "")},
         )
         self.relay.invitation_ended(outcome)
+
+
+def _call_ids() -> Callable[[], str]:
+    """Ids of calls that no other call ever has: random for each start of the agent, counted from there.
+
+    Randomness for each call is a system call, a tenth of what a new call costs; and an id is no secret.
+    """
+    start = secrets.token_hex(8)
+    numbers = itertools.count(1)
+    return lambda: f"c-{start}-{next(numbers):x}"
 
 
 async def _watchdog(manager: ServiceManager) -> None:

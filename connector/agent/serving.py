@@ -7,13 +7,14 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
-
-import uvicorn
-from starlette.types import ASGIApp
+from typing import TYPE_CHECKING, Final
 
 from connector.domain.errors import ConfigError
 from connector.domain.faults import FaultId
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
 
 # Readers: a command line, a scraper, a few followers. Beyond that: 503.
 MAX_CONNECTIONS: Final = 64
@@ -67,21 +68,9 @@ def close_listener(listener: socket.socket) -> None:
 class HttpServer:
     """`app` on `listener`, which it closes. One life: `start`, then `aclose`."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: "ASGIApp", listener: socket.socket) -> None:
         self._listener = listener
-        self._server = _Server(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,  # the agent's own logging stands
-                access_log=False,
-                server_header=False,
-                limit_concurrency=MAX_CONNECTIONS,
-                timeout_graceful_shutdown=STOP_TIMEOUT_SECONDS,
-            )
-        )
+        self._server = _server(app)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -106,10 +95,28 @@ class HttpServer:
         _remove(path)
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # the agent owns the signals
-        yield
+def _server(app: "ASGIApp") -> "uvicorn.Server":
+    """A server of `app`. uvicorn is loaded here: listeners are opened, or refused, without it."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:  # the agent owns the signals
+            yield
+
+    return Server(
+        uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,  # the agent's own logging stands
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=STOP_TIMEOUT_SECONDS,
+        )
+    )
 
 
 def _path_of(listener: socket.socket) -> str:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from connector import __version__
 from connector.agent.activation import Activator
+from connector.agent.figures import Figures
 from connector.agent.followers import Follower, Followers, Record
-from connector.agent.metrics import Figures
 from connector.agent.records import leg_record
 from connector.agent.status import SCHEMA_VERSION, Status
 from connector.agent.supervisor import LinkSupervisor

@@ -5,18 +5,21 @@ right to send.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from connector.domain.call_model import CallUpdate
 from connector.domain.calls import Delivered, Established, LocalState, Presentation, Reach
 from connector.domain.invitations import Invite, Refusal, Refuse
 from connector.domain.numbers import Canonical, DialPlan, NotCanonical
-from connector.rva.settings import Rule
+
+if TYPE_CHECKING:
+    from connector.rva.settings import Rule  # pydantic: whoever made them has loaded it
 
 
 class InvitationPolicy:
     """The site's rules by device. Calling it decides on one update; None means: nobody to invite here."""
 
-    def __init__(self, rules: Iterable[Rule], plan: DialPlan, countries: Iterable[str] = ()) -> None:
+    def __init__(self, rules: "Iterable[Rule]", plan: DialPlan, countries: Iterable[str] = ()) -> None:
         self._rules: Mapping[str, Rule] = {rule.device: rule for rule in rules}
         self._plan = plan
         self._countries = frozenset(countries) or frozenset({plan.country})
@@ -27,7 +30,7 @@ class InvitationPolicy:
 
 
 def decide(
-    rule: Rule, update: CallUpdate, plan: DialPlan, countries: frozenset[str]
+    rule: "Rule", update: CallUpdate, plan: DialPlan, countries: frozenset[str]
 ) -> Invite | Refuse | None:
     """Decide on `update` at the rule's device. None unless it is the rule's moment of an outside call.
 
@@ -61,7 +64,7 @@ def refusal_of(number: Canonical, plan: DialPlan, countries: frozenset[str]) -> 
     return None
 
 
-def _is_moment(rule: Rule, update: CallUpdate) -> bool:
+def _is_moment(rule: "Rule", update: CallUpdate) -> bool:
     """Whether the call rings at the device (not only: the device hears it ring elsewhere), or is answered."""
     event = update.event
     if rule.when == "delivered":
@@ -72,6 +75,6 @@ def _is_moment(rule: Rule, update: CallUpdate) -> bool:
     return isinstance(event, Established) and event.state in (LocalState.CONNECTED, None)
 
 
-def _is_self(rule: Rule, update: CallUpdate) -> bool:
+def _is_self(rule: "Rule", update: CallUpdate) -> bool:
     """An outgoing call of the expert: the caller is the expert's own set."""
     return update.caller.number == rule.device

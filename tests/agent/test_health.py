@@ -7,8 +7,9 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from connector.agent.figures import Figures, LagHistogram
 from connector.agent.health import health_app
-from connector.agent.metrics import Figures, Metrics
+from connector.agent.metrics import Metrics
 from tests.agent.fake_agent import FakeAgent
 
 
@@ -27,7 +28,9 @@ def agent() -> FakeAgent:
 
 @pytest.fixture
 async def http(agent: FakeAgent) -> AsyncIterator[httpx2.AsyncClient]:
-    transport = httpx2.ASGITransport(health_app(agent, Metrics(lambda: Figures(calls_live=3))))
+    transport = httpx2.ASGITransport(
+        health_app(agent, Metrics(lambda: Figures(calls_live=3), LagHistogram()))
+    )
     async with httpx2.AsyncClient(transport=transport, base_url="http://agent") as client:
         yield client
 
@@ -54,7 +57,7 @@ async def test_a_broken_store_is_not_healthy(agent: FakeAgent, http: httpx2.Asyn
 
 
 async def test_a_store_that_does_not_answer_is_not_healthy() -> None:
-    app = health_app(StuckAgent(), Metrics(Figures), check_timeout_seconds=0.01)
+    app = health_app(StuckAgent(), Metrics(Figures, LagHistogram()), check_timeout_seconds=0.01)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://agent") as client:
         answer = await client.get("/-/healthy")
     assert (answer.status_code, answer.json()["reasons"]) == (500, ["The local store does not answer."])

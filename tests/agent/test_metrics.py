@@ -9,7 +9,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector import __version__
-from connector.agent.metrics import LAG_BUCKETS_SECONDS, Figures, Metrics
+from connector.agent.figures import LAG_BUCKETS_SECONDS, Figures, LagHistogram
+from connector.agent.metrics import Metrics
 from connector.domain.devices import DeviceState
 from connector.domain.identifiers import Channel
 
@@ -42,7 +43,7 @@ def samples(page: bytes) -> Samples:
 
 
 def scraped(figures: Figures) -> Samples:
-    return samples(Metrics(lambda: figures).page())
+    return samples(Metrics(lambda: figures, LagHistogram()).page())
 
 
 @pytest.mark.parametrize(
@@ -84,16 +85,17 @@ def test_figures_are_read_at_each_scrape_and_not_before() -> None:
         asked += 1
         return Figures(events_sent=asked)
 
-    metrics = Metrics(figures)
+    metrics = Metrics(figures, LagHistogram())
     assert asked == 0
     pages = [samples(metrics.page())["oxbridge_events_sent_total", ()] for _ in range(2)]
     assert pages == [1, 2]
 
 
 def test_lags_fall_into_cumulative_buckets() -> None:
-    metrics = Metrics(Figures)
+    lag = LagHistogram()
+    metrics = Metrics(Figures, lag)
     for seconds in (0.001, 0.005, 0.02, 99.0):
-        metrics.event_lag.observe(seconds)
+        lag.observe(seconds)
     page = samples(metrics.page())
     buckets = {
         dict(labels)["le"]: value for (name, labels), value in page.items() if name.endswith("_bucket")
@@ -112,7 +114,7 @@ def test_two_agents_in_one_process_do_not_share_a_registry() -> None:
 
 
 def test_names_follow_the_conventions_and_no_label_holds_a_number() -> None:
-    for family in text_string_to_metric_families(Metrics(lambda: FULL).page().decode()):
+    for family in text_string_to_metric_families(Metrics(lambda: FULL, LagHistogram()).page().decode()):
         assert re.fullmatch(r"(oxbridge|process)_[a-z_]+", family.name)
         assert family.documentation
         for sample in family.samples:
@@ -128,6 +130,9 @@ def test_promtool_finds_nothing(figures: Callable[[], Figures]) -> None:
     if promtool is None:
         pytest.skip("promtool is not installed (Debian package prometheus)")
     checked = subprocess.run(
-        [promtool, "check", "metrics"], input=Metrics(figures).page(), capture_output=True, check=False
+        [promtool, "check", "metrics"],
+        input=Metrics(figures, LagHistogram()).page(),
+        capture_output=True,
+        check=False,
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
