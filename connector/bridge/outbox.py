@@ -22,8 +22,8 @@ REPLAY_PAGE = 200
 # Sequence numbers are taken from the disk in blocks, so that a restart never uses one twice although
 # volatile events are not written.
 RESERVE_BLOCK = 2_000
-# An acknowledgement goes to disk with the next events, or when it frees so many: a write of its own for each
-# would double the flushes at a steady pace. A crash sends that many again, which the gateway knows to drop.
+# Acknowledged events are deleted in groups of so many: a write of its own for each would double the flushes
+# at a steady pace. After a crash that many are sent again, which the gateway knows to drop.
 ACK_WRITE_EVENTS = 64
 
 
@@ -181,13 +181,15 @@ class Outbox:
             return
         if not self._is_closing and self._reserve_wanted - self._last_seq < RESERVE_BLOCK // 2:
             self._reserve_wanted = self._last_seq + RESERVE_BLOCK
-        if not self._to_write and self._reserved_seq == self._reserve_wanted and not self._has_acks_to_write():
+        has_reserved = self._reserved_seq == self._reserve_wanted
+        if not self._to_write and has_reserved and not self._has_acks_to_write():
             return
         self._is_writing = True
         entries, self._to_write = self._to_write, []
-        newest, reserve, ack = self._last_seq, self._reserve_wanted, self._acknowledged_seq
-        self._written_ack = ack
-        batch = OutboxBatch(entries, ack, reserve)
+        newest, reserve = self._last_seq, self._reserve_wanted
+        if self._has_acks_to_write():
+            self._written_ack = self._acknowledged_seq
+        batch = OutboxBatch(entries, self._written_ack, reserve)
         self._disk.write(batch, lambda error: self._written(error, newest, reserve, len(entries)))
 
     def _has_acks_to_write(self) -> bool:

@@ -7,6 +7,7 @@ time pass when the machine asks for it, and hands every event to its owner, on t
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from typing import Generic, Protocol, TypeVar
 
 from connector.domain.errors import ConnectorError, LinkError, RemoteProtocolError
@@ -48,6 +49,8 @@ class Pump(Generic[Unit, Event]):
         self._deliver = deliver
         self._wakeup = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = inf
+        self._units: list[Unit] = []
         # Why the transport ended, where it knows more than its machine, which only hears of the end.
         self.lost_by: ConnectorError | None = None
 
@@ -81,7 +84,8 @@ class Pump(Generic[Unit, Event]):
             else:
                 machine.receive(data, now)
             self._deliver_events()
-            self._wakeup.set()
+            if self._has_work():
+                self._wakeup.set()
             if data is None:
                 return
 
@@ -91,7 +95,7 @@ class Pump(Generic[Unit, Event]):
             self._wakeup.clear()
             self._let_time_pass()
             self._deliver_events()
-            units = machine.to_send()
+            units = self._take_units()
             if units:
                 await self._write(units)
                 continue
@@ -99,6 +103,18 @@ class Pump(Generic[Unit, Event]):
                 return
             self._arm()
             await self._wakeup.wait()
+
+    def _has_work(self) -> bool:
+        """Whether the writer has to look at the machine: most of what is read changes nothing for it."""
+        self._units += self._machine.to_send()
+        deadline = self._machine.deadline()
+        is_earlier = deadline is not None and deadline < self._wakes_at
+        return bool(self._units) or is_earlier or self._machine.is_closed
+
+    def _take_units(self) -> Sequence[Unit]:
+        units, self._units = self._units, []
+        units += self._machine.to_send()
+        return units
 
     async def _write(self, units: Sequence[Unit]) -> None:
         try:
@@ -120,13 +136,21 @@ class Pump(Generic[Unit, Event]):
             self._deliver(event)
 
     def _arm(self) -> None:
-        self._disarm()
+        """Wake up at the machine's deadline at the latest. A timer that is early stays: it costs one look."""
         deadline = self._machine.deadline()
-        if deadline is not None:
-            delay = max(0.0, deadline - self._clock.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._wakeup.set)
+        if deadline is None or deadline >= self._wakes_at:
+            return
+        self._disarm()
+        self._wakes_at = deadline
+        delay = max(0.0, deadline - self._clock.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._disarm()
+        self._wakeup.set()
 
     def _disarm(self) -> None:
+        self._wakes_at = inf
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

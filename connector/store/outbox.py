@@ -30,6 +30,8 @@ class OutboxTable:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        # Acknowledged and reserved, as the disk has them: most batches change neither.
+        self._on_disk = (0, 0)
 
     async def open(self, new_epoch: str) -> OutboxState:
         """The state of the outbox; a store without one is born with `new_epoch`."""
@@ -47,15 +49,21 @@ class OutboxTable:
     def write(self, batch: OutboxBatch, done: Callable[[BaseException | None], None]) -> None:
         """Make `batch` durable in one transaction."""
 
+        state = (batch.acknowledged_seq, batch.reserved_seq)
+        is_changed = state != self._on_disk
+
         def job(connection: sqlite3.Connection) -> None:
             _insert(connection, batch.entries)
-            connection.execute("DELETE FROM outbox WHERE seq <= ?", (batch.acknowledged_seq,))
-            connection.execute(
-                "UPDATE outbox_state SET acknowledged = ?, reserved = ?",
-                (batch.acknowledged_seq, batch.reserved_seq),
-            )
+            if is_changed:
+                connection.execute("DELETE FROM outbox WHERE seq <= ?", state[:1])
+                connection.execute("UPDATE outbox_state SET acknowledged = ?, reserved = ?", state)
 
-        self._writer.post(job, lambda _, error: done(error))
+        def written(_: None, error: BaseException | None) -> None:
+            if error is None:
+                self._on_disk = state
+            done(error)
+
+        self._writer.post(job, written)
 
     def read(self, after_seq: int, limit: int, done: Callable[[Sequence[OutboxEntry]], None]) -> None:
         """The first `limit` entries above `after_seq`."""

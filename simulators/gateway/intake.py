@@ -19,6 +19,8 @@ from simulators.gateway.sequence import Gap, TooScattered
 
 # The protocol wants an acknowledgement at least every so many events; a quiet moment gives one earlier.
 ACK_EVENTS = 64
+# Quiet moments may be as many as events; an agent takes 2,000 stanzas a second.
+ACK_INTERVAL_SECONDS = 0.001
 
 _CLAUSE = "protocol, section 3"
 _EVENT = f"{{{names.CSTA}}}event"
@@ -33,6 +35,7 @@ class Intake:
         self._line = line
         self._epoch = ""
         self._unacknowledged = 0
+        self._quiet_ack_at = 0.0
         self._requests: dict[tuple[str, str], Callable[[Element], str]] = {
             ("set", f"{{{names.CONF}}}devices"): self._take_devices,
             ("set", f"{{{names.CSTA}}}system"): self._take_system_status,
@@ -70,8 +73,18 @@ class Intake:
         else:
             self._line.stream.answer(stanza, answer)
 
-    def settle(self) -> None:
-        """A quiet moment: acknowledge what is not acknowledged."""
+    @property
+    def deadline(self) -> float | None:
+        """When a quiet moment may be used again, or None when nothing is to be acknowledged."""
+        return self._quiet_ack_at if self._unacknowledged else None
+
+    def settle(self, now: float) -> None:
+        """A quiet moment: acknowledge what is not acknowledged, unless that was done just before."""
+        if self._unacknowledged and now >= self._quiet_ack_at:
+            self._quiet_ack_at = now + ACK_INTERVAL_SECONDS
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
         if not self._unacknowledged:
             return
         self._unacknowledged = 0
@@ -103,11 +116,11 @@ class Intake:
 
     def _count(self, epoch: str) -> None:
         if epoch != self._epoch:
-            self.settle()
+            self._acknowledge()
             self._epoch = epoch
         self._unacknowledged += 1
         if self._unacknowledged >= ACK_EVENTS:
-            self.settle()
+            self._acknowledge()
 
     def _take_devices(self, payload: Element) -> str:
         report = devices.read_device_report(payload)

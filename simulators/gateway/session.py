@@ -71,12 +71,16 @@ class AgentSession:
     def to_send(self) -> Sequence[str]:
         """What has to be sent now. Who asks has nothing more to hand in: events are acknowledged here."""
         if self._intake is not None and self._stream.is_ready:
-            self._intake.settle()
+            self._intake.settle(self._now)
         return self._stream.to_send()
 
     def deadline(self) -> float | None:
         """When `tick` must be called at the latest."""
-        return self._stream.deadline()
+        of_stream = self._stream.deadline()
+        of_intake = None if self._intake is None else self._intake.deadline
+        if of_stream is None or of_intake is None:
+            return of_stream if of_intake is None else of_intake
+        return min(of_stream, of_intake)
 
     def tick(self, now: float) -> None:
         """Let time pass."""

@@ -87,7 +87,7 @@ def test_writes_that_wait_for_the_disk_are_committed_together(disk: SlowDisk, ou
     assert len(disk.rows) == 50
 
 
-def test_an_acknowledgement_frees_the_disk(disk: SlowDisk, outbox: Outbox) -> None:
+def test_an_acknowledgement_is_no_write_of_its_own(disk: SlowDisk, outbox: Outbox) -> None:
     outbox.link_up(Gateway())
     for _ in range(3):
         outbox.append(draft(durable=True))
@@ -95,14 +95,11 @@ def test_an_acknowledgement_frees_the_disk(disk: SlowDisk, outbox: Outbox) -> No
     assert outbox.unacknowledged == 3
     assert outbox.acknowledged("epoch", 2)
     assert outbox.unacknowledged == 1
-    disk.finish_all()
-    assert list(disk.rows) == [1, 2, 3]  # no flush of its own: it goes with the next event
-    outbox.append(draft(durable=True))
-    disk.finish_all()
-    assert list(disk.rows) == [3, 4]
+    assert not disk.finish_one()
+    assert list(disk.rows) == [1, 2, 3]
 
 
-def test_acknowledgements_of_many_events_free_the_disk_by_themselves(disk: SlowDisk, outbox: Outbox) -> None:
+def test_acknowledged_events_are_deleted_in_groups(disk: SlowDisk, outbox: Outbox) -> None:
     outbox.link_up(Gateway())
     for _ in range(ACK_WRITE_EVENTS):
         outbox.append(draft(durable=True))

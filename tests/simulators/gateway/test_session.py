@@ -12,6 +12,7 @@ from connector.wire.pcg.conf import DisconnectReason
 from connector.wire.xmpp.stanzas import error_of
 from connector.wire.xmpp.stream import StreamFailed, StreamReady
 from simulators.gateway.gateway import Gateway, Options
+from simulators.gateway.intake import ACK_INTERVAL_SECONDS
 from simulators.gateway.journal import Kind
 from simulators.gateway.session import AgentSession
 from simulators.gateway.systems import Profile, System, SystemStatus, SystemType
@@ -283,10 +284,26 @@ def test_a_long_burst_is_acknowledged_every_64_events(bench: Bench) -> None:
     assert agent.acknowledged() == [(EPOCH, 64), (EPOCH, 128), (EPOCH, 150)]
 
 
+def test_quiet_moments_are_acknowledged_at_most_once_a_millisecond(bench: Bench) -> None:
+    agent, session = bench.join("4711")
+    for seq in (1, 2, 3):
+        agent.say(event_payload(seq))
+        bench.run(agent, session)
+    assert agent.acknowledged() == [(EPOCH, 1)]
+    bench.clock.seconds += ACK_INTERVAL_SECONDS
+    due = session.deadline()
+    assert due is not None
+    assert due <= bench.clock.seconds
+    session.tick(bench.clock.seconds)
+    bench.run(agent, session)
+    assert agent.acknowledged() == [(EPOCH, 1), (EPOCH, 3)]
+
+
 def test_a_repeated_event_is_acknowledged_again_but_counted_once(bench: Bench) -> None:
     agent, session = bench.join("4711")
     agent.say(event_payload(1))
     bench.run(agent, session)
+    bench.clock.seconds += ACK_INTERVAL_SECONDS
     agent.say(event_payload(1))
     bench.run(agent, session)
     assert agent.acknowledged() == [(EPOCH, 1), (EPOCH, 1)]
