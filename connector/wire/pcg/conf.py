@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from xml.etree.ElementTree import Element
 
+from connector.domain.configuration import MonitorRefusal
 from connector.wire.pcg.devices import DevicesRequest, read_devices_request
 from connector.wire.pcg.fields import (
     boolean_field,
@@ -51,15 +52,6 @@ class DisconnectReason(StrEnum):
     def voids_access(self) -> bool:
         """Whether the agent has to forget its access code."""
         return self in {DisconnectReason.RESET, DisconnectReason.DELETE}
-
-
-class MonitorRefusal(StrEnum):
-    """Why a number can't be monitored."""
-
-    UNKNOWN_NUMBER = "unknown-number"
-    LIMIT = "limit"  # the PBX allows no further monitor
-    REFUSED = "refused"  # the PBX said no for another reason
-    NO_LINK = "no-link"  # the PBX is not connected: it is tried again when it is
 
 
 @dataclass(frozen=True, slots=True)
