@@ -10,12 +10,13 @@ from connector.domain.calls import Cause, LocalState
 from connector.wire import rose
 from connector.wire.csta import messages as m
 from connector.wire.csta.events import encode_event_report
+from connector.wire.csta.operations import Operation
 from connector.wire.framing import framed
 
 # Twice the sets of the demo; each has one call at a time.
 DEVICES = tuple(str(number) for number in range(3001, 3025))
 
-_EVENT_REPORT = int(m.Operation.EVENT_REPORT)
+_EVENT_REPORT = int(Operation.EVENT_REPORT)
 _CALLER = m.DeviceId(m.DeviceForm.IMPLICIT_PUBLIC, "0639980001")  # of the range that France keeps for films
 _NAME = "Camille Roux"
 _LOCAL_TIME = "261120100000Z"

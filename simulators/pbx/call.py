@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from connector.domain.calls import NO_PARTY, ConnectionId, LocalState, Party
+from connector.domain.commands import AgentState
 
 # The call counter is one per node and has 16 bits (seen on captured links).
 CALL_IDS = 0x1_0000
@@ -77,13 +78,19 @@ class Forwards:
 
 @dataclass(slots=True, eq=False)
 class PhoneSet:
-    """One set. `type` is the PBX's own word; `lines` the calls it can have before it is busy."""
+    """One set. `type` is the PBX's own word; `lines` the calls it can have before it is busy.
+
+    `agent_state` is None as long as no agent is logged on.
+    """
 
     end: End
     type: str
     lines: int = 2
     in_service: bool = True
     forwards: Forwards = field(default_factory=Forwards)
+    do_not_disturb: bool = False
+    agent: str = ""
+    agent_state: AgentState | None = None
     calls: list["Call"] = field(default_factory=list)
 
     @property
@@ -108,6 +115,17 @@ class PhoneSet:
                     return call, leg
         raise IllegalOperation(Problem.WRONG_STATE if legs else Problem.NO_CALL, self.number)
 
+    def set_agent(self, state: AgentState, agent: str) -> None:
+        """`agent` logs on; or who is logged on changes his state, else `IllegalOperation`."""
+        if state is AgentState.LOGGED_ON:
+            self.agent, self.agent_state = agent, AgentState.NOT_READY
+        elif self.agent_state is None:
+            raise IllegalOperation(Problem.WRONG_STATE, "nobody is logged on")
+        elif state is AgentState.LOGGED_OFF:
+            self.agent, self.agent_state = "", None
+        else:
+            self.agent_state = state
+
     def check_no_conversation(self) -> None:
         """`IllegalOperation` while a leg takes the set's speech path."""
         if any(leg.state in ACTIVE for _, leg in self.legs()):
@@ -129,7 +147,10 @@ class Leg:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call. `reference` names it globally and stays when `call_id` changes."""
+    """One call. `reference` names it globally and stays when `call_id` changes.
+
+    `tones` are the digits that were keyed into it, each with the number of the set.
+    """
 
     call_id: int
     reference: bytes
@@ -137,6 +158,7 @@ class Call:
     called: Party
     last_redirection: Party = NO_PARTY
     legs: list[Leg] = field(default_factory=list)
+    tones: list[tuple[str, str]] = field(default_factory=list)
 
     def leg_of(self, end: End) -> Leg | None:
         """The leg that ends at `end`."""

@@ -18,14 +18,17 @@ from connector.domain.calls import (
     Presentation,
     Reach,
 )
+from connector.domain.commands import AgentState
 from connector.domain.devices import DeviceState
 from simulators.pbx.call import ACTIVE, Call, Forwards, IllegalOperation, Leg, PhoneSet, Problem
 from simulators.pbx.exchange import Exchange
 from simulators.pbx.reports import Merger, Narrator, Outcome, Report, SetReport
 from simulators.pbx.routing import Route, route
+from simulators.pbx.rules import check_joinable, conversation, pair
 
 # What a keypad gives: an international number with every prefix has at most 24 characters.
 _DIALLED = re.compile(r"[0-9*#A-D]{1,24}\Z")
+_TONES = re.compile(r"[0-9*#A-D]{1,64}\Z")
 # The cloud uses three-party conferences; an OXO has no larger ones without a bridge.
 MAX_PARTIES = 3
 
@@ -116,7 +119,7 @@ class PbxModel:
             raise IllegalOperation(Problem.BAD_NUMBER)
         if len(phone.calls) > phone.lines:
             raise IllegalOperation(Problem.NO_LINE_FREE, device)
-        call, leg = _conversation(phone)
+        call, leg = conversation(phone)
         leg.state = LocalState.HOLD
         if self._renumbers:
             self._exchange.renumber(call)
@@ -137,7 +140,7 @@ class PbxModel:
     def hold(self, device: str, *, at: datetime) -> Outcome:
         """A set puts its conversation on hold."""
         phone = self._usable(device)
-        call, leg = _conversation(phone)
+        call, leg = conversation(phone)
         leg.state = LocalState.HOLD
         return _outcome(call, Narrator(call, at).held(phone.end, None))
 
@@ -149,11 +152,27 @@ class PbxModel:
         leg.state = LocalState.CONNECTED
         return _outcome(found, Narrator(found, at).retrieved(phone.end))
 
+    def alternate(self, device: str, held: int | None = None, *, at: datetime) -> Outcome:
+        """A set holds its conversation and takes its held call back; the outcome is the latter's."""
+        phone = self._usable(device)
+        active, active_leg = conversation(phone)
+        found, leg = phone.leg_in((LocalState.HOLD,), held)
+        active_leg.state, leg.state = LocalState.HOLD, LocalState.CONNECTED
+        was_held = Narrator(active, at).held(phone.end, Cause.ALTERNATE)
+        return _outcome(found, (*was_held, *Narrator(found, at).retrieved(phone.end, Cause.ALTERNATE)))
+
+    def send_digits(self, device: str, digits: str, call: int | None = None) -> None:
+        """A set keys tones into its conversation, which everybody in it hears."""
+        if not _TONES.match(digits):
+            raise IllegalOperation(Problem.BAD_NUMBER)
+        found, _ = self._usable(device).leg_in((LocalState.CONNECTED,), call)
+        found.tones.append((device, digits))
+
     def transfer(self, device: str, held: int | None = None, *, at: datetime) -> Outcome:
         """A set joins its held call to its active one, answered or still ringing, and leaves both."""
         phone = self._usable(device)
-        (first, first_leg), (second, second_leg) = _pair(phone, held)
-        _check_joinable(phone, first, second)
+        (first, first_leg), (second, second_leg) = pair(phone, held)
+        check_joinable(phone, first, second)
         if len(first.legs) + len(second.legs) - 2 > MAX_PARTIES:
             raise IllegalOperation(Problem.TOO_MANY_PARTIES)
         merger = Merger(
@@ -170,8 +189,8 @@ class PbxModel:
     def conference(self, device: str, held: int | None = None, *, at: datetime) -> Outcome:
         """A set joins its held call and its active one and stays in the conference."""
         phone = self._usable(device)
-        (first, first_leg), (second, _) = _pair(phone, held)
-        _check_joinable(phone, first, second)
+        (first, first_leg), (second, _) = pair(phone, held)
+        check_joinable(phone, first, second)
         if first.pending or second.pending:
             raise IllegalOperation(Problem.WRONG_STATE, "not all parties answered")
         if len(first.legs) + len(second.legs) - 1 > MAX_PARTIES:
@@ -205,6 +224,14 @@ class PbxModel:
                 to = (way, Cause.CALL_FORWARD_NO_ANSWER)
                 return _outcome(found, self._redirect(found, leg, to, at))
         return _outcome(found, self._drop(found, leg, Cause.CALL_NOT_ANSWERED, at))
+
+    def do_not_disturb(self, device: str, *, is_on: bool) -> None:
+        """No call rings at a set as long as it is on."""
+        self._exchange.phone(device).do_not_disturb = is_on
+
+    def set_agent(self, device: str, state: AgentState, agent: str = "") -> None:
+        """An agent logs on or off at a set, or changes his state there; he must be logged on for that."""
+        self._usable(device).set_agent(state, agent)
 
     def forward(self, device: str, forwards: Forwards) -> None:
         """Set where the calls of a set go: numbers of sets of this PBX."""
@@ -371,24 +398,3 @@ def _outside_party(number: str | None, name: str) -> Party:
     if not _DIALLED.match(number):
         raise IllegalOperation(Problem.BAD_NUMBER)
     return Party(number, Reach.EXTERNAL, name=name)
-
-
-def _conversation(phone: PhoneSet) -> tuple[Call, Leg]:
-    """The connected leg of a call in which everybody answered."""
-    call, leg = phone.leg_in((LocalState.CONNECTED,))
-    if call.pending:
-        raise IllegalOperation(Problem.WRONG_STATE, f"{phone.number} is not answered yet")
-    return call, leg
-
-
-def _pair(phone: PhoneSet, held: int | None) -> tuple[tuple[Call, Leg], tuple[Call, Leg]]:
-    return phone.leg_in((LocalState.HOLD,), held), phone.leg_in((LocalState.CONNECTED,))
-
-
-def _check_joinable(phone: PhoneSet, first: Call, second: Call) -> None:
-    """Nobody twice in the joined call, and somebody in it who is not merely being rung."""
-    others = [leg.end for call in (first, second) for leg in call.legs if leg.end is not phone.end]
-    if len(others) != len({end.device_id for end in others}):
-        raise IllegalOperation(Problem.WRONG_STATE, "a party is in both calls")
-    if first.pending:
-        raise IllegalOperation(Problem.WRONG_STATE, "the held party has not answered")

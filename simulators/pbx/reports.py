@@ -151,9 +151,9 @@ class Narrator:
         """`end` put the call on hold."""
         return self._told(end, Held(by=end.party, **self._common(end, cause)))
 
-    def retrieved(self, end: End) -> list[CallReport]:
+    def retrieved(self, end: End, cause: Cause | None = None) -> list[CallReport]:
         """`end` took the call back."""
-        return self._told(end, Retrieved(by=end.party, **self._common(end, None)))
+        return self._told(end, Retrieved(by=end.party, **self._common(end, cause)))
 
     def diverted(self, end: End, destination: Party, cause: Cause) -> list[CallReport]:
         """The call left `end`, or never rang there, for `destination`."""

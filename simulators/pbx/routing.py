@@ -56,6 +56,8 @@ def _obstacle(phone: PhoneSet, call: Call) -> tuple[Cause | None, str]:
         return Cause.CALL_FORWARD_IMMEDIATE, forwards.immediate
     if not phone.in_service:
         return Cause.DEST_NOT_OBTAINABLE, ""
+    if phone.do_not_disturb:
+        return Cause.DO_NOT_DISTURB, ""
     if len(phone.calls) < phone.lines and call.leg_of(phone.end) is None:
         return None, ""
     return (Cause.CALL_FORWARD_BUSY, forwards.busy) if forwards.busy else (Cause.BUSY, "")

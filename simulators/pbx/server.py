@@ -13,6 +13,7 @@ from simulators.pbx.csta import OXE_FILTER, CstaFace, FaceOptions, MonitorQuota
 from simulators.pbx.reports import Report
 from simulators.pbx.settings import PbxWorld
 from simulators.pbx.switchboard import Switchboard, model_of
+from simulators.pbx.switching import SwitchingQuota
 from simulators.pbx.words import Dialect
 
 # One read takes at most this: a busy client's requests of some milliseconds.
@@ -81,7 +82,8 @@ class PbxSimulator(Switchboard):
         self.settings = settings
         offset = timedelta(minutes=settings.utc_offset_minutes)
         self._dialect = Dialect(settings.kind, settings.trunk_prefix, offset)
-        self._quota = MonitorQuota(settings.monitor_limit)
+        switching = SwitchingQuota.of(settings.kind, settings.csta.switching_per_second)
+        self._quota = MonitorQuota(settings.monitor_limit, switching)
         self._server: asyncio.Server | None = None
         self._links: dict[asyncio.Task[None], _Link] = {}
         self.listen(self._report)
@@ -144,8 +146,10 @@ class PbxSimulator(Switchboard):
             sends_heartbeats=behaviour.sends_heartbeats,
         )
         usual_filter = OXE_FILTER if self.settings.kind is PbxKind.OXE else None
-        options = FaceOptions(session, behaviour.association, usual_filter)
-        return CstaFace(self._model, self._dialect, self._quota, options, self._clock.monotonic())
+        options = FaceOptions(
+            session, behaviour.association, usual_filter, behaviour.switching, behaviour.late_seconds
+        )
+        return CstaFace(self, self._dialect, self._quota, options, self._clock.monotonic())
 
     def _report(self, reports: Iterable[Report], at: datetime) -> None:
         for link in self._links.values():

@@ -61,9 +61,18 @@ class AssociationAnswer(StrEnum):
     SILENCE = "silence"
 
 
+class SwitchingAnswer(StrEnum):
+    """When the PBX answers a switching request, which it obeys at once in any case."""
+
+    PROMPT = "prompt"
+    LATE = "late"
+    NEVER = "never"
+
+
 class CstaBehaviour(BaseModel):
     """How the CSTA link behaves, also badly. `greeting` is the byte that answers the client's: "P" serves,
-    another is a standby CPU's, none is silence. `phase` replaces that of the kind.
+    another is a standby CPU's, none is silence. `phase` replaces that of the kind. `late_seconds` is how late
+    it answers switching requests with `switching = "late"`; `switching_per_second` replaces the kind's limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +82,9 @@ class CstaBehaviour(BaseModel):
     phase: Phase | None = None
     answers_heartbeats: bool = True
     sends_heartbeats: bool = True
+    switching: SwitchingAnswer = SwitchingAnswer.PROMPT
+    late_seconds: float = Field(default=5.0, ge=0.0, le=60.0)
+    switching_per_second: int | None = Field(default=None, ge=1, le=1000)
 
 
 class PbxWorld(BaseModel):

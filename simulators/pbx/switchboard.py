@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from connector.domain.calls import DeviceSnapshot, Party, Reach
+from connector.domain.commands import AgentState
 from connector.domain.identifiers import PbxKind
 from connector.domain.ports import Clock
 from simulators.pbx.call import Call, Forwards, PhoneSet
@@ -95,6 +96,14 @@ class Switchboard:
         """A set takes a call back from hold."""
         return self._done(lambda at: self._model.retrieve(device, call, at=at))
 
+    def alternate(self, device: str, held: int | None = None) -> Outcome:
+        """A set holds its conversation and takes its held call back."""
+        return self._done(lambda at: self._model.alternate(device, held, at=at))
+
+    def send_digits(self, device: str, digits: str, call: int | None = None) -> None:
+        """A set keys tones into its conversation."""
+        self._model.send_digits(device, digits, call)
+
     def transfer(self, device: str, held: int | None = None) -> Outcome:
         """A set joins its held call to its active one and leaves both."""
         return self._done(lambda at: self._model.transfer(device, held, at=at))
@@ -130,6 +139,14 @@ class Switchboard:
     def outside_releases(self, call: int) -> Outcome:
         """The outside party hangs up."""
         return self._done(lambda at: self._model.outside_releases(call, at=at))
+
+    def do_not_disturb(self, device: str, *, is_on: bool) -> None:
+        """No call rings at a set as long as it is on."""
+        self._model.do_not_disturb(device, is_on=is_on)
+
+    def set_agent(self, device: str, state: AgentState, agent: str = "") -> None:
+        """An agent logs on or off at a set, or changes his state there."""
+        self._model.set_agent(device, state, agent)
 
     def forward(self, device: str, forwards: Forwards) -> None:
         """Set where the calls of a set go."""

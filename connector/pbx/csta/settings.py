@@ -14,6 +14,8 @@ from connector.wire.csta.session_events import AssociationMode
 MAX_DEVICES = 15_000
 # Each entry is a number or a range; one entry a device is the worst case.
 MAX_ENTRIES = MAX_DEVICES
+# An OXO takes two switching requests a second; a tenth more keeps three out of any second as it counts them.
+_OXO_SWITCHING_INTERVAL_SECONDS = 0.55
 
 
 class CstaSettings(BaseModel):
@@ -30,7 +32,9 @@ class CstaSettings(BaseModel):
     association: AssociationMode = AssociationMode.AUTO
     request_timeout_seconds: float = Field(default=10.0, ge=1.0, le=120.0)
     # An OXO has room for 30 requests in progress.
-    max_open_requests: int = Field(default=30, ge=1, le=200)
+    max_open_requests: int = Field(default=30, ge=2, le=200)
+    # None is the kind's own: two a second on an OXO (its manual), no limit on an OXE (none is published).
+    max_commands_per_second: float | None = Field(default=None, gt=0.0, le=1000.0)
 
     @field_validator("devices")
     @classmethod
@@ -42,6 +46,13 @@ class CstaSettings(BaseModel):
     def numbers(self) -> tuple[str, ...]:
         """The numbers of `devices`, ranges written out, each once, in the order of the file."""
         return expanded(self.devices)
+
+    @property
+    def switching_interval_seconds(self) -> float:
+        """What lies at least between two switching requests, 0 for nothing."""
+        if self.max_commands_per_second is not None:
+            return 1.0 / self.max_commands_per_second
+        return _OXO_SWITCHING_INTERVAL_SECONDS if self.kind is PbxKind.OXO else 0.0
 
     @cached_property
     def ranges(self) -> tuple[NumberRange, ...]:

@@ -4,10 +4,11 @@ from connector.wire import ber, rose
 from connector.wire.csta import acse
 from connector.wire.csta import messages as m
 from connector.wire.csta.events import decode_event_report
+from connector.wire.csta.operations import Operation
 
 Pdu = acse.Association | rose.Component | m.EventReport
 
-_EVENT_REPORT = int(m.Operation.EVENT_REPORT)
+_EVENT_REPORT = int(Operation.EVENT_REPORT)
 
 
 def decode(payload: bytes) -> Pdu:

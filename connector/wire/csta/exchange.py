@@ -16,6 +16,7 @@ from connector.domain.faults import FaultId
 from connector.wire import rose
 from connector.wire.csta import acse, codec, services
 from connector.wire.csta import messages as m
+from connector.wire.csta.operations import Operation
 from connector.wire.csta.session_events import (
     Answered,
     Refused,
@@ -32,7 +33,7 @@ MAX_INVOKE_ID = 0x7FFF
 # The OXO manual: a link is dead after two unanswered heartbeats.
 MAX_MISSED_HEARTBEATS = 2
 
-_SYSTEM_STATUS = int(m.Operation.SYSTEM_STATUS)
+_SYSTEM_STATUS = int(Operation.SYSTEM_STATUS)
 
 Event = TypeVar("Event", bound=SessionEvent)
 

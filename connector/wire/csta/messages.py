@@ -18,19 +18,6 @@ class Phase(IntEnum):
     TWO = 2
 
 
-class Operation(IntEnum):
-    """ROSE operation values, equal in both phases."""
-
-    QUERY_DEVICE = 12
-    EVENT_REPORT = 21
-    ESCAPE = 51
-    SYSTEM_STATUS = 52
-    MONITOR_START = 71
-    CHANGE_MONITOR_FILTER = 72
-    MONITOR_STOP = 73
-    SNAPSHOT_DEVICE = 74
-
-
 class SystemStatus(IntEnum):
     """What one side says of itself; also the heartbeat of an idle link."""
 
@@ -358,6 +345,16 @@ class SystemStatusReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchingRequest:
+    """What the requests of `connector.wire.csta.switching` have in common: they change calls or a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchingResult:
+    """A result of `connector.wire.csta.switching` that names connections."""
+
+
+@dataclass(frozen=True, slots=True)
 class OtherRequest:
     """A service without a message of its own here: the argument as it is encoded."""
 
@@ -384,40 +381,9 @@ Request = (
     | SnapshotDevice
     | QueryDevice
     | SystemStatusReport
+    | SwitchingRequest
     | OtherRequest
 )
-Result = MonitorStarted | MonitorFilterChanged | DeviceSnapshot | DeviceInfo | Done | OtherResult
-
-
-class ErrorClass(IntEnum):
-    """Classes of a universal failure: the number of the context tag (phase I; ECMA-180)."""
-
-    OPERATION = 1
-    STATE = 2
-    SYSTEM_RESOURCE = 3
-    SUBSCRIBED_RESOURCE = 4
-    PERFORMANCE = 5
-    UNSPECIFIED = 6
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceError:
-    """Why a request failed: class and value as they came, so that unknown ones stay visible."""
-
-    error_class: int
-    value: int = 0
-
-    def __str__(self) -> str:
-        known = {member.value: member.name.lower().replace("_", "-") for member in ErrorClass}
-        return f"{known.get(self.error_class, self.error_class)} {self.value}"
-
-
-OBJECT_NOT_KNOWN = ServiceError(ErrorClass.OPERATION, 4)
-INVALID_DEVICE = ServiceError(ErrorClass.OPERATION, 12)
-INVALID_CROSS_REF = ServiceError(ErrorClass.OPERATION, 17)
-NO_ACTIVE_CALL = ServiceError(ErrorClass.STATE, 4)
-SERVICE_BUSY = ServiceError(ErrorClass.SYSTEM_RESOURCE, 2)
-RESOURCE_BUSY = ServiceError(ErrorClass.SYSTEM_RESOURCE, 3)
-OVERALL_MONITOR_LIMIT = ServiceError(ErrorClass.SYSTEM_RESOURCE, 7)
-OBJECT_MONITOR_LIMIT = ServiceError(ErrorClass.SUBSCRIBED_RESOURCE, 2)
-OUTSTANDING_REQUEST_LIMIT = ServiceError(ErrorClass.SUBSCRIBED_RESOURCE, 4)
+Result = (
+    MonitorStarted | MonitorFilterChanged | DeviceSnapshot | DeviceInfo | Done | SwitchingResult | OtherResult
+)

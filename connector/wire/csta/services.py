@@ -9,9 +9,10 @@ from typing import Final
 from connector.domain.errors import LocalProtocolError
 from connector.domain.faults import FaultId
 from connector.wire import ber, rose
-from connector.wire.csta import devices
+from connector.wire.csta import devices, errors, switching_codec
 from connector.wire.csta import messages as m
 from connector.wire.csta.devices import CONNECTION, CROSS_REF, LOCAL_STATE, SUBJECT
+from connector.wire.csta.operations import Operation
 
 _SNAPSHOT: Final = 0x76
 _DEVICE_INFO: Final = 0xA4
@@ -23,18 +24,20 @@ _FILTER_VOICE: Final = (0x85, "voice", 7)
 _FILTER_PRIVATE: Final = 0x84
 _FILTER_NAMES: Final = {tag: name for tag, name, _ in (*_FILTER_BITS, _FILTER_VOICE)}
 
-_MONITOR_START: Final = int(m.Operation.MONITOR_START)
-_MONITOR_STOP: Final = int(m.Operation.MONITOR_STOP)
-_CHANGE_FILTER: Final = int(m.Operation.CHANGE_MONITOR_FILTER)
-_SNAPSHOT_DEVICE: Final = int(m.Operation.SNAPSHOT_DEVICE)
-_QUERY_DEVICE: Final = int(m.Operation.QUERY_DEVICE)
-_SYSTEM_STATUS: Final = int(m.Operation.SYSTEM_STATUS)
+_MONITOR_START: Final = int(Operation.MONITOR_START)
+_MONITOR_STOP: Final = int(Operation.MONITOR_STOP)
+_CHANGE_FILTER: Final = int(Operation.CHANGE_MONITOR_FILTER)
+_SNAPSHOT_DEVICE: Final = int(Operation.SNAPSHOT_DEVICE)
+_QUERY_DEVICE: Final = int(Operation.QUERY_DEVICE)
+_SYSTEM_STATUS: Final = int(Operation.SYSTEM_STATUS)
 
 
 def decode_request(operation: int, argument: bytes) -> m.Request:
     """The request that `argument` holds. Raises `RemoteProtocolError`; an unknown operation is none."""
     reader = _REQUEST_READERS.get(operation)
-    return m.OtherRequest(operation, argument) if reader is None else reader(argument)
+    if reader is not None:
+        return reader(argument)
+    return switching_codec.read_request(operation, argument) or m.OtherRequest(operation, argument)
 
 
 def _monitor_start(argument: bytes) -> m.MonitorStart:
@@ -125,6 +128,8 @@ def encode_request(request: m.Request) -> tuple[int, bytes]:  # noqa: PLR0911 - 
             return _QUERY_DEVICE, ber.sequence(devices.write_device(device), asked)
         case m.SystemStatusReport(status):
             return _SYSTEM_STATUS, ber.integer(status, ber.ENUMERATED)
+        case m.SwitchingRequest():
+            return switching_codec.write_request(request)
         case m.OtherRequest(operation, argument):
             return operation, argument
 
@@ -149,7 +154,9 @@ def decode_result(operation: int | None, value: bytes) -> m.Result:
     if tag == ber.NULL_TAG:
         return m.Done()
     reader = _RESULT_READERS.get((operation, tag))
-    return m.OtherResult(value) if reader is None else reader(value, start, stop)
+    if reader is not None:
+        return reader(value, start, stop)
+    return switching_codec.read_result(operation, value) or m.OtherResult(value)
 
 
 def _monitor_started(data: bytes, start: int, stop: int) -> m.MonitorStarted:
@@ -196,7 +203,7 @@ _RESULT_READERS: Final[dict[tuple[int, int], Callable[[bytes, int, int], m.Resul
 }
 
 
-def encode_result(result: m.Result) -> bytes:
+def encode_result(result: m.Result) -> bytes:  # noqa: PLR0911 - one return a service
     """The encoded value of `result`."""
     match result:
         case m.MonitorStarted(cross_ref, got):
@@ -210,6 +217,8 @@ def encode_result(result: m.Result) -> bytes:
             return ber.tlv(_DEVICE_INFO, name + (b"" if kind is None else ber.integer(kind, ber.ENUMERATED)))
         case m.Done():
             return ber.NULL
+        case m.SwitchingResult():
+            return switching_codec.write_result(result)
         case m.OtherResult(value):
             return value
 
@@ -220,24 +229,24 @@ def _write_entry(entry: m.SnapshotEntry) -> bytes:
     return ber.sequence(device, devices.write_connection(entry.connection), state)
 
 
-def decode_error(error: rose.Error) -> m.ServiceError:
+def decode_error(error: rose.Error) -> errors.ServiceError:
     """Class and value of a failure. One without a readable value keeps its class."""
     if not error.parameter:
-        return m.ServiceError(m.ErrorClass.UNSPECIFIED)
+        return errors.ServiceError(errors.ErrorClass.UNSPECIFIED)
     tag, start, stop = ber.first(error.parameter, 0, len(error.parameter))
     if tag == ber.SEQUENCE:
         # Some switches put the choice into a SEQUENCE with private data behind it.
         inner = ber.elements(error.parameter, start, stop)
         tag, start, stop = inner[0] if inner else (tag, start, start)
     value = ber.as_integer(error.parameter[start:stop]) if 0 < stop - start <= 4 else 0
-    return m.ServiceError(tag & 0x1F, value)
+    return errors.ServiceError(tag & 0x1F, value)
 
 
-def encode_error(invoke_id: int, error: m.ServiceError) -> rose.Error:
+def encode_error(invoke_id: int, error: errors.ServiceError) -> rose.Error:
     """`error` as the failure of the request `invoke_id`."""
     if not 0 <= error.error_class < 0x1F:
         raise LocalProtocolError(FaultId.OWN_PROTOCOL, f"no error class {error.error_class}", link="pbx")
     tag = 0x80 | error.error_class
-    unspecified = error.error_class == m.ErrorClass.UNSPECIFIED
+    unspecified = error.error_class == errors.ErrorClass.UNSPECIFIED
     parameter = ber.tlv(tag, b"") if unspecified else ber.integer(error.value, tag)
     return rose.Error(invoke_id, rose.UNIVERSAL_FAILURE, parameter)

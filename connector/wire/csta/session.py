@@ -16,10 +16,11 @@ from connector.domain.errors import (
 )
 from connector.domain.faults import FaultId
 from connector.wire import rose
-from connector.wire.csta import acse, services
+from connector.wire.csta import acse, errors, services
 from connector.wire.csta import messages as m
 from connector.wire.csta.events import encode_event_report
 from connector.wire.csta.exchange import Exchange
+from connector.wire.csta.operations import Operation
 from connector.wire.csta.session_events import (
     Associated,
     AssociationMode,
@@ -41,9 +42,9 @@ PBX_GREETING = b"P"
 # An OXO takes 30 requests in progress; this is room for any PBX and bounds what a client can make us keep.
 MAX_UNANSWERED_INVOKES = 256
 
-_EVENT_REPORT = int(m.Operation.EVENT_REPORT)
-_SYSTEM_STATUS = int(m.Operation.SYSTEM_STATUS)
-_MONITOR_STOP = int(m.Operation.MONITOR_STOP)
+_EVENT_REPORT = int(Operation.EVENT_REPORT)
+_SYSTEM_STATUS = int(Operation.SYSTEM_STATUS)
+_MONITOR_STOP = int(Operation.MONITOR_STOP)
 
 
 class CstaClient(Exchange[ClientEvent]):
@@ -57,6 +58,11 @@ class CstaClient(Exchange[ClientEvent]):
         self._has_association = False
         self._out.append(CLIENT_GREETING)
         self._step_deadline = now + options.timing.greeting_seconds
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether requests may be made: after `Associated`, until the release or the end."""
+        return self._is_serving and not self._is_releasing and not self._is_closed
 
     def monitor_start(self, number: str, now: float) -> int:
         """Ask for the events of the device `number`; answered by `MonitorStarted`. Returns the invoke id."""
@@ -76,7 +82,7 @@ class CstaClient(Exchange[ClientEvent]):
 
     def request(self, request: m.Request, now: float) -> int:
         """Ask for any service, with `OtherRequest` for those without a message of their own."""
-        if not self._is_serving or self._is_releasing or self._is_closed:
+        if not self.is_serving:
             raise LocalProtocolError(
                 FaultId.OWN_PROTOCOL, f"{type(request).__name__} outside a session", link="pbx"
             )
@@ -245,7 +251,7 @@ class CstaServer(Exchange[ServerEvent]):
         """Answer a request with its result."""
         self._answer(invoke_id, self._settle(invoke_id), result)
 
-    def refuse(self, invoke_id: int, error: m.ServiceError) -> None:
+    def refuse(self, invoke_id: int, error: errors.ServiceError) -> None:
         """Answer a request with an error."""
         self._settle(invoke_id)
         self._send(services.encode_error(invoke_id, error))

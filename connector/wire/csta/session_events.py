@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from connector.domain.errors import ConnectorError
 from connector.wire import rose
-from connector.wire.csta import acse
+from connector.wire.csta import acse, errors
 from connector.wire.csta import messages as m
 
 
@@ -76,7 +76,7 @@ class Refused:
     """A request of ours failed: an error of CSTA, or a reject of ROSE."""
 
     invoke_id: int
-    error: m.ServiceError | rose.Reject
+    error: errors.ServiceError | rose.Reject
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from connector.domain.calls import CallEvent, DeviceSnapshot, LocalState
 from connector.domain.devices import Device, DeviceState
+from connector.wire.csta import errors
 from connector.wire.csta import messages as m
 from connector.wire.csta.session import CstaServer
 from connector.wire.csta.session_events import AssociationRequested, Requested, ServerEvent, ServerOptions
 
-Answer = m.Result | m.ServiceError | None
+Answer = m.Result | errors.ServiceError | None
 
 
 class FakePbx:
@@ -78,7 +79,7 @@ class FakePbx:
         match request:
             case m.MonitorStart(device, _):
                 known = device.number in self.numbers
-                return m.MonitorStarted(device.number.encode()) if known else m.OBJECT_NOT_KNOWN
+                return m.MonitorStarted(device.number.encode()) if known else errors.OBJECT_NOT_KNOWN
             case m.SnapshotDevice(device):
                 leg = m.Connection(b"\x00\x01", device.number.encode())
                 return m.DeviceSnapshot((m.SnapshotEntry(device, leg, LocalState.CONNECTED),))
@@ -115,7 +116,7 @@ class FakePbx:
             answer = self.answers(event.request)
             if answer is None:
                 self.machine.forget(event.invoke_id)
-            elif isinstance(answer, m.ServiceError):
+            elif isinstance(answer, errors.ServiceError):
                 self.machine.refuse(event.invoke_id, answer)
             else:
                 self.machine.answer(event.invoke_id, answer)

@@ -17,6 +17,7 @@ from connector.links.clock import SystemClock
 from connector.pbx.csta import roster
 from connector.pbx.csta.adapter import CstaLink
 from connector.pbx.csta.settings import CstaSettings
+from connector.wire.csta import errors
 from connector.wire.csta import messages as m
 from connector.wire.csta.messages import DeviceForm, DeviceId, Phase
 from connector.wire.csta.session_events import ServerOptions
@@ -107,14 +108,14 @@ async def test_events_go_on_after_one_that_nobody_can_use(caplog: pytest.LogCapt
 
 async def test_requests_in_progress_are_bounded() -> None:
     pbx = FakePbx([f"{number}" for number in range(100, 200)])
-    pbx.batch = 7
+    pbx.batch = 4  # three of the seven are kept for commands
     async with pbx, running(pbx, devices=["100-199"], max_open_requests=7) as sink:
-        await pbx.until_asked(98)
+        await pbx.until_asked(96)
         pbx.batch = 1
         pbx.answer_waiting()
         pbx.flush()
         await sink.until("snapshot", 100)
-        assert pbx.most_open == 7
+        assert pbx.most_open == 4
 
 
 async def test_at_the_monitor_limit_the_others_are_kept(caplog: pytest.LogCaptureFixture) -> None:
@@ -122,7 +123,7 @@ async def test_at_the_monitor_limit_the_others_are_kept(caplog: pytest.LogCaptur
 
     def limited(request: m.Request) -> Answer:
         is_over = isinstance(request, m.MonitorStart) and request.device.number > "102"
-        return m.OVERALL_MONITOR_LIMIT if is_over else pbx.answer(request)
+        return errors.OVERALL_MONITOR_LIMIT if is_over else pbx.answer(request)
 
     pbx.answers = limited
     async with pbx, running(pbx) as sink:
@@ -140,7 +141,7 @@ async def test_a_busy_pbx_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> Non
     def busy_once(request: m.Request) -> Answer:
         if isinstance(request, m.MonitorStart) and request.device.number not in refused:
             refused.add(request.device.number)
-            return m.OUTSTANDING_REQUEST_LIMIT
+            return errors.OUTSTANDING_REQUEST_LIMIT
         return pbx.answer(request)
 
     pbx.answers = busy_once
@@ -151,7 +152,7 @@ async def test_a_busy_pbx_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> Non
 
 async def test_numbers_in_the_log_are_masked(caplog: pytest.LogCaptureFixture) -> None:
     pbx = FakePbx([])
-    pbx.answers = lambda _: m.ServiceError(m.ErrorClass.OPERATION, 8)
+    pbx.answers = lambda _: errors.ServiceError(errors.ErrorClass.OPERATION, 8)
     async with pbx, running(pbx, devices=["3001"]) as sink:
         assert await sink.until("devices") == [[]]
     refused, none = caplog.records
@@ -199,6 +200,21 @@ async def test_the_end_of_the_link_is_an_error() -> None:
         with pytest.raises(LinkClosed) as caught:
             await task
     assert caught.value.fault is FaultId.PBX_CLOSED
+
+
+async def test_a_link_that_is_closed_asks_nothing_more() -> None:
+    pbx = FakePbx(["101", "102", "103", "104"])
+    async with pbx:
+        pbx.batch = 3  # so that the two of the window stay without answer
+        link = link_to(pbx.port, RecordingSink(), max_open_requests=4)
+        task = asyncio.create_task(link.run())
+        await pbx.until_asked(2)
+        link.close()
+        pbx.answer_waiting()
+        pbx.flush()
+        with pytest.raises(LinkClosed):
+            await task
+        assert len(pbx.requests) == 2
 
 
 async def test_another_service_on_the_port_is_an_error() -> None:

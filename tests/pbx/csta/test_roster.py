@@ -2,9 +2,10 @@
 
 import pytest
 
-from connector.pbx.csta.roster import MAX_TRIES, Ask, Roster, Verdict, verdict
+from connector.domain.configuration import MonitorRefusal
+from connector.pbx.csta.roster import MAX_TRIES, Ask, Purpose, Roster, Verdict, verdict
 from connector.wire import rose
-from connector.wire.csta import messages as m
+from connector.wire.csta import errors
 
 
 def all_asked(roster: Roster, now: float = 0.0) -> list[str]:
@@ -12,7 +13,7 @@ def all_asked(roster: Roster, now: float = 0.0) -> list[str]:
     asked = []
     while (ask := roster.next_ask(now)) is not None:
         roster.sent(int(ask.number) * 10 + ask.tries, ask)
-        asked.append(("?" if ask.is_snapshot else "") + ask.number)
+        asked.append(("?" if ask.purpose is Purpose.SNAPSHOT else "") + ask.number)
     return asked
 
 
@@ -32,7 +33,7 @@ def test_probing_ends_with_the_last_answer() -> None:
     assert [roster.is_probing] == [True]
     ask = roster.answered(21)
     assert ask is not None
-    assert roster.failed(ask, m.OBJECT_NOT_KNOWN, 0.0) is Verdict.ABSENT
+    assert roster.failed(ask, errors.OBJECT_NOT_KNOWN, 0.0) is Verdict.ABSENT
     assert [roster.is_probing] == [False]
     assert (roster.monitored, roster.device_of(b"\x01"), roster.device_of(b"\x02")) == (["1"], "1", None)
     assert roster.resume_in(0.0) is None
@@ -41,24 +42,24 @@ def test_probing_ends_with_the_last_answer() -> None:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (m.OBJECT_NOT_KNOWN, Verdict.ABSENT),
-        (m.INVALID_DEVICE, Verdict.ABSENT),
-        (m.OVERALL_MONITOR_LIMIT, Verdict.LIMIT),
-        (m.OBJECT_MONITOR_LIMIT, Verdict.LIMIT),
-        (m.OUTSTANDING_REQUEST_LIMIT, Verdict.BUSY),
-        (m.SERVICE_BUSY, Verdict.BUSY),
-        (m.RESOURCE_BUSY, Verdict.BUSY),
-        (m.ServiceError(m.ErrorClass.STATE, 2), Verdict.BUSY),
-        (m.ServiceError(m.ErrorClass.PERFORMANCE, 2), Verdict.BUSY),
-        (m.ServiceError(m.ErrorClass.OPERATION, 8), Verdict.REFUSED),
-        (m.ServiceError(m.ErrorClass.UNSPECIFIED), Verdict.REFUSED),
-        (m.ServiceError(99, 4), Verdict.REFUSED),
+        (errors.OBJECT_NOT_KNOWN, Verdict.ABSENT),
+        (errors.INVALID_DEVICE, Verdict.ABSENT),
+        (errors.OVERALL_MONITOR_LIMIT, Verdict.LIMIT),
+        (errors.OBJECT_MONITOR_LIMIT, Verdict.LIMIT),
+        (errors.OUTSTANDING_REQUEST_LIMIT, Verdict.BUSY),
+        (errors.SERVICE_BUSY, Verdict.BUSY),
+        (errors.RESOURCE_BUSY, Verdict.BUSY),
+        (errors.ServiceError(errors.ErrorClass.STATE, 2), Verdict.BUSY),
+        (errors.ServiceError(errors.ErrorClass.PERFORMANCE, 2), Verdict.BUSY),
+        (errors.ServiceError(errors.ErrorClass.OPERATION, 8), Verdict.REFUSED),
+        (errors.ServiceError(errors.ErrorClass.UNSPECIFIED), Verdict.REFUSED),
+        (errors.ServiceError(99, 4), Verdict.REFUSED),
         (rose.Reject(1, *rose.RESOURCE_LIMITATION), Verdict.BUSY),
         (rose.Reject(1, *rose.UNRECOGNISED_OPERATION), Verdict.REFUSED),
         (None, Verdict.BUSY),
     ],
 )
-def test_what_a_failure_means(error: m.ServiceError | rose.Reject | None, expected: Verdict) -> None:
+def test_what_a_failure_means(error: errors.ServiceError | rose.Reject | None, expected: Verdict) -> None:
     assert verdict(error) is expected
 
 
@@ -68,7 +69,7 @@ def test_at_the_limit_nothing_is_added_but_calls_are_read() -> None:
     roster.read_calls(["9"])
     ask = roster.answered(11)
     assert ask is not None
-    assert roster.failed(ask, m.OVERALL_MONITOR_LIMIT, 0.0) is Verdict.LIMIT
+    assert roster.failed(ask, errors.OVERALL_MONITOR_LIMIT, 0.0) is Verdict.LIMIT
     assert not roster.is_probing
     assert all_asked(roster) == ["?9"]
 
@@ -79,7 +80,7 @@ def test_a_busy_pbx_is_asked_later_and_half_as_much() -> None:
     for invoke_id in (11, 21):
         ask = roster.answered(invoke_id)
         assert ask is not None
-        assert roster.failed(ask, m.SERVICE_BUSY, 10.0) is Verdict.BUSY
+        assert roster.failed(ask, errors.SERVICE_BUSY, 10.0) is Verdict.BUSY
     assert all_asked(roster, 10.9) == []
     assert roster.resume_in(10.25) == 0.75
     roster.answered(31)
@@ -137,3 +138,82 @@ def test_calls_are_not_asked_for_twice() -> None:
             break
         asked += more
     assert asked == ["?1", "?2"]
+
+
+# --- what is wanted
+
+
+def grant(roster: Roster, number: str) -> bytes:
+    """Answer the MonitorStart of `number`, which was asked; its cross reference."""
+    roster.answered(int(number) * 10 + 1)
+    roster.granted(number, number.encode())
+    return number.encode()
+
+
+def test_a_monitor_that_only_probed_is_stopped_before_the_next_number_is_asked() -> None:
+    roster = Roster(["1", "2"], max_open=1)
+    roster.want(frozenset(("2",)))
+    assert all_asked(roster) == ["1"]
+    grant(roster, "1")
+    assert (roster.found, roster.monitored, roster.is_ending(b"1")) == (["1"], [], True)
+    stop = roster.next_ask(0.0)
+    assert stop == Ask("1", Purpose.STOP, b"1")
+    roster.sent(99, stop)
+    assert roster.answered(99) == stop
+    roster.stopped(stop.cross_ref)
+    assert not roster.is_ending(b"1")
+    assert all_asked(roster) == ["2"]
+    grant(roster, "2")
+    assert not roster.is_probing
+    assert (roster.monitored, roster.refusals_of(frozenset(("2",)))) == (["2"], {})
+
+
+def test_what_is_not_wanted_any_more_is_named_and_stopped() -> None:
+    roster = Roster(["1", "2", "3"], max_open=5)
+    all_asked(roster)
+    for number in "123":
+        grant(roster, number)
+    assert roster.want(frozenset(("2",))) == ["1", "3"]
+    assert roster.monitored == ["2"]
+    assert {ask.cross_ref for ask in iter(lambda: roster.next_ask(0.0), None)} == {b"1", b"3"}
+    assert roster.want(None) == []
+    assert all_asked(roster) == ["1", "3"]
+
+
+def test_a_change_of_mind_asks_once() -> None:
+    roster = Roster(["1", "2"], max_open=5)
+    all_asked(roster)
+    for number in "12":
+        grant(roster, number)
+    for wanted in (("1",), ("2",), ("1", "2"), ("1",), ("1", "2")):
+        roster.want(frozenset(wanted))
+    purposes = [(ask.number, ask.purpose) for ask in iter(lambda: roster.next_ask(0.0), None)]
+    assert purposes == [("1", Purpose.STOP), ("2", Purpose.STOP), ("1", Purpose.START), ("2", Purpose.START)]
+
+
+def test_a_probe_of_what_is_not_wanted_is_made_all_the_same() -> None:
+    roster = Roster(["1", "2", "3"], max_open=1)
+    assert all_asked(roster) == ["1"]
+    roster.want(frozenset())
+    roster.read_calls(["1"])
+    grant(roster, "1")
+    assert [ask.number for ask in iter(lambda: roster.next_ask(0.0), None)] == ["1", "2", "3", "1"]
+
+
+def test_a_limit_is_the_reason_for_all_that_were_not_asked() -> None:
+    roster = Roster(["1", "2", "3", "4"], max_open=2)
+    wanted = frozenset(("1", "2", "3", "4", "5"))
+    roster.want(wanted)
+    all_asked(roster)
+    grant(roster, "1")
+    ask = roster.answered(21)
+    assert ask is not None
+    roster.failed(ask, errors.OVERALL_MONITOR_LIMIT, 0.0)
+    assert roster.refusals_of(wanted) == {
+        "2": MonitorRefusal.LIMIT,
+        "3": MonitorRefusal.LIMIT,
+        "4": MonitorRefusal.LIMIT,
+        "5": MonitorRefusal.UNKNOWN_NUMBER,
+    }
+    roster.want(frozenset(("1", "4")))
+    assert all_asked(roster) == ["4"]

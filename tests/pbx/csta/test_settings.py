@@ -21,6 +21,15 @@ def test_defaults() -> None:
     assert made.numbers == ("101",)
 
 
+@pytest.mark.parametrize(
+    ("kind", "per_second", "interval"),
+    [("oxo", None, 0.55), ("oxe", None, 0.0), ("oxo", 4, 0.25), ("oxe", 0.5, 2.0)],
+)
+def test_the_pace_of_commands(kind: str, per_second: float | None, interval: float) -> None:
+    made = settings(kind=kind, max_commands_per_second=per_second)
+    assert made.switching_interval_seconds == interval
+
+
 def test_ranges_are_written_out_once_and_in_order() -> None:
     made = settings(devices=["110-112", " 101 ", "111 - 113", "*21", "008-010"])
     assert made.numbers == ("110", "111", "112", "101", "113", "*21", "008", "009", "010")
@@ -72,8 +81,10 @@ def test_the_number_of_devices_is_bounded() -> None:
         ("port", 70_000),
         ("association", "perhaps"),
         ("request_timeout_seconds", 0),
-        ("max_open_requests", 0),
+        ("max_open_requests", 1),
         ("max_open_requests", 201),
+        ("max_commands_per_second", 0),
+        ("max_commands_per_second", 1001),
         ("prot", 1),
     ],
 )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from connector.domain.calls import Cause, LocalState
 from connector.domain.identifiers import PbxKind
 from connector.wire import rose
+from connector.wire.csta import errors
 from connector.wire.csta import messages as m
 from connector.wire.csta.acse import AssociateRequest, Version
 from connector.wire.csta.codec import encode
@@ -25,9 +26,9 @@ from connector.wire.framing import framed
 from simulators.pbx.csta import OXE_FILTER, CstaFace, FaceOptions, MonitorQuota
 from simulators.pbx.model import PbxModel
 from simulators.pbx.settings import AssociationAnswer, PbxWorld
-from simulators.pbx.switchboard import model_of
+from simulators.pbx.switchboard import Switchboard, model_of
 from simulators.pbx.words import Dialect
-from tests.simulators.pbx.worlds import AT, Line
+from tests.simulators.pbx.worlds import AT, Line, ManualClock
 
 KINDS = [PbxKind.OXO, PbxKind.OXE]
 EXPERT = {PbxKind.OXO: "101", PbxKind.OXE: "3001"}
@@ -46,12 +47,13 @@ class Site:
     ) -> None:
         world = PbxWorld(kind=kind)
         self.pbx: PbxModel = model_of(world)
+        board = Switchboard(self.pbx, ManualClock())
         self.quota = MonitorQuota(limit)
         dialect = Dialect(kind, "0", timedelta(hours=1))
         usual = FaceOptions(
             ServerOptions(phase=world.phase), filter=OXE_FILTER if kind is PbxKind.OXE else None
         )
-        self.face = CstaFace(self.pbx, dialect, self.quota, options or usual, 0.0)
+        self.face = CstaFace(board, dialect, self.quota, options or usual, 0.0)
         self.line = Line(self.face, client, piece)
         self.line.settle()
 
@@ -130,13 +132,13 @@ def test_each_monitor_of_a_device_gets_its_events_until_it_stops() -> None:
 @pytest.mark.parametrize(
     ("request_", "answer"),
     [
-        (m.MonitorStart(device("999")), m.OBJECT_NOT_KNOWN),
-        (m.SnapshotDevice(device("999")), m.OBJECT_NOT_KNOWN),
-        (m.QueryDevice(device("999")), m.OBJECT_NOT_KNOWN),
+        (m.MonitorStart(device("999")), errors.OBJECT_NOT_KNOWN),
+        (m.SnapshotDevice(device("999")), errors.OBJECT_NOT_KNOWN),
+        (m.QueryDevice(device("999")), errors.OBJECT_NOT_KNOWN),
         (m.QueryDevice(device("101")), m.DeviceInfo(device("101"), 0)),
-        (m.QueryDevice(device("101"), m.QueryFeature.FORWARDING), m.ServiceError(1, 1)),
-        (m.MonitorStop(b"none"), m.INVALID_CROSS_REF),
-        (m.ChangeMonitorFilter(b"none", OXE_FILTER), m.INVALID_CROSS_REF),
+        (m.QueryDevice(device("101"), m.QueryFeature.FORWARDING), errors.ServiceError(1, 1)),
+        (m.MonitorStop(b"none"), errors.INVALID_CROSS_REF),
+        (m.ChangeMonitorFilter(b"none", OXE_FILTER), errors.INVALID_CROSS_REF),
         (m.SnapshotDevice(device("101")), m.DeviceSnapshot()),
     ],
 )
@@ -145,7 +147,7 @@ def test_answers(request_: m.Request, answer: object) -> None:
 
 
 def test_a_service_that_is_not_modelled_is_rejected() -> None:
-    answer = Site().line.ask(m.OtherRequest(10, b"\x05\0"))
+    answer = Site().line.ask(m.OtherRequest(51, b"\x05\0"))
     assert isinstance(answer, rose.Reject)
     assert (answer.kind, answer.problem) == rose.UNRECOGNISED_OPERATION
 
@@ -155,7 +157,7 @@ def test_the_monitor_limit_is_the_whole_pbx_s() -> None:
     site.line.monitor("101")
     cross_ref = site.line.monitor("102")
     start = m.MonitorStart(device("103"))
-    assert site.line.ask(start) == m.OVERALL_MONITOR_LIMIT
+    assert site.line.ask(start) == errors.OVERALL_MONITOR_LIMIT
     site.line.ask(m.MonitorStop(cross_ref))
     site.line.monitor("103")
     assert site.face.monitored == ["101", "103"]

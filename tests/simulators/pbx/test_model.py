@@ -6,6 +6,7 @@ import pytest
 
 from connector.domain import calls
 from connector.domain.calls import Cause, LocalState, Party, Presentation, Reach
+from connector.domain.commands import AgentState
 from connector.domain.devices import DeviceState
 from simulators.pbx.call import Forwards, IllegalOperation, PhoneSet, Problem
 from simulators.pbx.exchange import Exchange, set_end
@@ -506,3 +507,64 @@ def test_a_fourth_party_does_not_fit(pbx: PbxModel) -> None:
         pbx.conference("3001", at=AT)
     assert refused.value.problem is Problem.TOO_MANY_PARTIES
     assert len(pbx.transfer("3001", at=AT).reports) == 3
+
+
+# --- features
+
+
+def test_alternating_swaps_the_held_and_the_active_call(pbx: PbxModel) -> None:
+    conversation(pbx)
+    second = pbx.consult("3001", "3002", at=AT).call
+    pbx.answer("3002", at=AT)
+    swapped = pbx.alternate("3001", at=AT)
+    assert told(swapped) == [
+        "3001 Held hold alternate",
+        "3002 Held connected alternate",
+        "3001 Retrieved connected alternate",
+    ]
+    states = {call.call_id: leg.state for call, leg in pbx.sets["3001"].legs()}
+    assert states == {swapped.call: LocalState.CONNECTED, second: LocalState.HOLD}
+
+
+def test_alternating_takes_a_held_call_and_an_answered_one(pbx: PbxModel) -> None:
+    conversation(pbx)
+    with pytest.raises(IllegalOperation):
+        pbx.alternate("3001", at=AT)
+    pbx.consult("3001", "3002", at=AT)
+    with pytest.raises(IllegalOperation):
+        pbx.alternate("3001", at=AT)
+
+
+def test_a_set_that_is_not_to_be_disturbed_does_not_ring(pbx: PbxModel) -> None:
+    pbx.do_not_disturb("3002", is_on=True)
+    assert told(pbx.make_call("3001", "3002", at=AT))[-1] == "3001 Failed fail doNotDisturb"
+    assert not pbx.ring_from_outside(CALLER, "3002", at=AT).reports
+    pbx.forward("3002", Forwards(immediate="3003"))
+    assert told(pbx.ring_from_outside(CALLER, "3002", at=AT))[-1] == "3003 Delivered alerting newCall"
+
+
+def test_tones_are_remembered_with_their_call(pbx: PbxModel) -> None:
+    call = conversation(pbx)
+    pbx.send_digits("3001", "1")
+    pbx.send_digits("3001", "*9#", call)
+    assert pbx.calls[call].tones == [("3001", "1"), ("3001", "*9#")]
+    for digits in ("", "x", "1" * 65):
+        with pytest.raises(IllegalOperation):
+            pbx.send_digits("3001", digits)
+    with pytest.raises(IllegalOperation):
+        pbx.send_digits("3002", "1")
+
+
+def test_an_agent_changes_his_state_only_when_logged_on(pbx: PbxModel) -> None:
+    phone = pbx.sets["3001"]
+    for state in (AgentState.READY, AgentState.LOGGED_OFF):
+        with pytest.raises(IllegalOperation):
+            pbx.set_agent("3001", state)
+    pbx.set_agent("3001", AgentState.LOGGED_ON, "41")
+    assert (phone.agent, phone.agent_state) == ("41", AgentState.NOT_READY)
+    pbx.set_agent("3001", AgentState.READY)
+    assert pbx.sets["3001"].agent_state is AgentState.READY
+    pbx.set_agent("3001", AgentState.LOGGED_OFF)
+    left = pbx.sets["3001"]
+    assert not left.agent
+    assert left.agent_state is None

@@ -36,6 +36,10 @@ OPERATIONS: dict[str, Operation] = {
     "answer": lambda pbx, a, b, at: pbx.answer(a, at=at),
     "hold": lambda pbx, a, b, at: pbx.hold(a, at=at),
     "retrieve": lambda pbx, a, b, at: pbx.retrieve(a, at=at),
+    "alternate": lambda pbx, a, b, at: pbx.alternate(a, at=at),
+    "tones": lambda pbx, a, b, at: pbx.send_digits(a, "1#"),
+    "disturb": lambda pbx, a, b, at: pbx.do_not_disturb(a, is_on=False),
+    "do not disturb": lambda pbx, a, b, at: pbx.do_not_disturb(a, is_on=True),
     "transfer": lambda pbx, a, b, at: pbx.transfer(a, at=at),
     "conference": lambda pbx, a, b, at: pbx.conference(a, at=at),
     "divert": lambda pbx, a, b, at: pbx.divert(a, b, at=at),
@@ -56,7 +60,7 @@ OPERATIONS: dict[str, Operation] = {
 BUILDERS = (
     *("ring", "make", "make out", "consult out", "outside rings", "unanswered", "outside busy", "divert"),
     *("release", "outside releases"),
-    *("answer", "outside answers", "consult", "transfer", "conference", "hold", "retrieve") * 3,
+    *("answer", "outside answers", "consult", "transfer", "conference", "hold", "retrieve", "alternate") * 3,
 )
 
 View = dict[str, dict[str, LocalState]]

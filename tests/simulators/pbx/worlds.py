@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from connector.wire.csta import errors
 from connector.wire.csta import messages as m
 from connector.wire.csta.session import CstaClient
 from connector.wire.csta.session_events import (
@@ -58,7 +59,7 @@ class Line:
         self.settle(now)
         self.told += self.client.events()
 
-    def ask(self, request: m.Request) -> m.Result | m.ServiceError | object:
+    def ask(self, request: m.Request) -> m.Result | errors.ServiceError | object:
         """What the PBX answers to `request`."""
         invoke_id = self.client.request(request, 0.0)
         self.settle()

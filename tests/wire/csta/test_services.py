@@ -5,8 +5,8 @@ import pytest
 from connector.domain.calls import LocalState
 from connector.domain.errors import LocalProtocolError, RemoteProtocolError
 from connector.wire import rose
+from connector.wire.csta import errors, services
 from connector.wire.csta import messages as m
-from connector.wire.csta import services
 from connector.wire.csta.messages import DeviceForm, DeviceId
 
 SET = DeviceId(DeviceForm.DIALING, "101")
@@ -106,14 +106,14 @@ def test_broken_results(operation: int, value: str) -> None:
 @pytest.mark.parametrize(
     ("parameter", "error"),
     [
-        ("81 01 04", m.OBJECT_NOT_KNOWN),
-        ("83 01 07", m.OVERALL_MONITOR_LIMIT),
-        ("84 01 04", m.OUTSTANDING_REQUEST_LIMIT),
-        ("86 00", m.ServiceError(m.ErrorClass.UNSPECIFIED)),
-        ("8d 01 05", m.ServiceError(13, 5)),
+        ("81 01 04", errors.OBJECT_NOT_KNOWN),
+        ("83 01 07", errors.OVERALL_MONITOR_LIMIT),
+        ("84 01 04", errors.OUTSTANDING_REQUEST_LIMIT),
+        ("86 00", errors.ServiceError(errors.ErrorClass.UNSPECIFIED)),
+        ("8d 01 05", errors.ServiceError(13, 5)),
     ],
 )
-def test_errors_both_ways(parameter: str, error: m.ServiceError) -> None:
+def test_errors_both_ways(parameter: str, error: errors.ServiceError) -> None:
     component = rose.Error(9, 1, bytes.fromhex(parameter))
     assert services.decode_error(component) == error
     assert services.encode_error(9, error) == component
@@ -122,22 +122,22 @@ def test_errors_both_ways(parameter: str, error: m.ServiceError) -> None:
 @pytest.mark.parametrize(
     ("parameter", "error"),
     [
-        ("", m.ServiceError(6)),
-        ("81 00", m.ServiceError(1)),
-        ("30 03 81 01 0c", m.INVALID_DEVICE),
-        ("30 00", m.ServiceError(16)),
-        ("81 05 01 01 01 01 01", m.ServiceError(1)),
+        ("", errors.ServiceError(6)),
+        ("81 00", errors.ServiceError(1)),
+        ("30 03 81 01 0c", errors.INVALID_DEVICE),
+        ("30 00", errors.ServiceError(16)),
+        ("81 05 01 01 01 01 01", errors.ServiceError(1)),
     ],
 )
-def test_odd_errors_are_errors_all_the_same(parameter: str, error: m.ServiceError) -> None:
+def test_odd_errors_are_errors_all_the_same(parameter: str, error: errors.ServiceError) -> None:
     assert services.decode_error(rose.Error(1, 1, bytes.fromhex(parameter))) == error
 
 
 def test_errors_read_as_text() -> None:
-    assert str(m.OVERALL_MONITOR_LIMIT) == "system-resource 7"
-    assert str(m.ServiceError(13, 5)) == "13 5"
+    assert str(errors.OVERALL_MONITOR_LIMIT) == "system-resource 7"
+    assert str(errors.ServiceError(13, 5)) == "13 5"
 
 
 def test_an_error_class_that_no_tag_can_carry_is_refused() -> None:
     with pytest.raises(LocalProtocolError):
-        services.encode_error(1, m.ServiceError(31))
+        services.encode_error(1, errors.ServiceError(31))

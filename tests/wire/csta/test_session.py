@@ -16,7 +16,7 @@ from connector.domain.errors import (
 )
 from connector.domain.faults import FaultId
 from connector.wire import rose
-from connector.wire.csta import acse, codec
+from connector.wire.csta import acse, codec, errors
 from connector.wire.csta import messages as m
 from connector.wire.csta.events import encode_event_report
 from connector.wire.csta.exchange import MAX_INVOKE_ID
@@ -79,8 +79,8 @@ def test_every_command_reaches_the_server_and_its_answer_the_client() -> None:
             m.DeviceInfo(device, 0),
         ),
         (
-            pair.client.request(m.OtherRequest(10, b"\x05\x00"), pair.now),
-            m.OtherRequest(10, b"\x05\x00"),
+            pair.client.request(m.OtherRequest(51, b"\x05\x00"), pair.now),
+            m.OtherRequest(51, b"\x05\x00"),
             m.OtherResult(b"\x04\x01a"),
         ),
     ]
@@ -215,11 +215,11 @@ def test_errors_and_rejects() -> None:
     pair = Pair(NO_ACSE).open()
     first, second = (pair.client.monitor_start(number, pair.now) for number in ("101", "102"))
     pair.run()
-    pair.server.refuse(first, m.OBJECT_NOT_KNOWN)
+    pair.server.refuse(first, errors.OBJECT_NOT_KNOWN)
     pair.server.reject(second, rose.RESOURCE_LIMITATION)
     pair.run()
     assert pair.client_events[1:] == [
-        Refused(first, m.OBJECT_NOT_KNOWN),
+        Refused(first, errors.OBJECT_NOT_KNOWN),
         Refused(second, rose.Reject(second, 1, 3)),
     ]
 
@@ -411,7 +411,7 @@ def test_commands_outside_a_session_are_ours_to_answer_for() -> None:
         server.accept_association,
         server.abort,
         lambda: server.answer(1, m.Done()),
-        lambda: server.refuse(1, m.SERVICE_BUSY),
+        lambda: server.refuse(1, errors.SERVICE_BUSY),
         lambda: server.report(m.EventReport(b"\x01", m.CallCleared())),
         lambda: server.send_status(m.SystemStatus.NORMAL, 0.0),
     )
@@ -439,7 +439,7 @@ def test_a_request_is_answered_once_and_a_duplicate_is_rejected() -> None:
     server.receive(request, 0.0)
     server.forget(7)
     with pytest.raises(LocalProtocolError):
-        server.refuse(7, m.SERVICE_BUSY)
+        server.refuse(7, errors.SERVICE_BUSY)
 
 
 def test_a_client_can_not_make_a_server_keep_requests_without_end() -> None:

@@ -20,7 +20,7 @@ def frames(name: str) -> list[Any]:
     return [pytest.param(case, id=f"{name}-{case['name']}") for case in cases]
 
 
-ALL = frames("captured") + frames("synthetic")
+ALL = frames("captured") + frames("synthetic") + frames("switching")
 
 
 def payload_of(case: dict[str, Any]) -> bytes:
@@ -63,3 +63,4 @@ def test_unknown_elements_lose_nothing(case: dict[str, Any]) -> None:
 def test_no_frame_is_missing() -> None:
     assert len(frames("captured")) == 16
     assert len(frames("synthetic")) == 17
+    assert len(frames("switching")) == 22
