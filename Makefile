@@ -26,7 +26,7 @@ test: setup
 test-tools:
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		chromium prometheus prosody systemd
+		chromium microsocks prometheus prosody squid-openssl systemd tinyproxy
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -54,7 +54,7 @@ bench: setup
 # Writes the lock files anew; they name packages, versions and hashes, and no index.
 lock: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
-	for set in "agent:" "dev:--extra dev --extra serial --extra o2g" \
+	for set in "agent:" "agent-ntlm:--extra proxy-ntlm" "dev:--extra dev --extra serial --extra o2g" \
 		"bench:--extra dev --extra serial --extra o2g --extra bench"; do \
 		$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 			--no-emit-index-url --no-emit-find-links --no-header --no-annotate $${set#*:} \

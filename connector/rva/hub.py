@@ -9,7 +9,9 @@ import re
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from connector.domain.errors import ProxyError
 from connector.domain.invitations import HubOutcome, InvitationOptions, InvitationStatus, Invite
+from connector.links.dialer import Dialer
 
 if TYPE_CHECKING:
     import httpx2
@@ -49,12 +51,17 @@ def _switches(options: InvitationOptions) -> dict[str, str]:
 class HubClient:
     """One hub. `tls` verifies it; `hub_url` is https, without a path of its own or with a prefix.
 
+    `dialer` knows the site's proxy; without it the hub is dialled directly.
+
     No connection is kept: a request on one that the hub has just closed would be neither sent nor unsent.
     """
 
-    def __init__(self, hub_url: str, tls: ssl.SSLContext, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, hub_url: str, tls: ssl.SSLContext, *, timeout_seconds: float, dialer: Dialer | None = None
+    ) -> None:
         self._url = hub_url.rstrip("/") + PATH
         self._tls = tls
+        self._dialer = dialer or Dialer()
         self._timeout_seconds = timeout_seconds
         self._client: httpx2.AsyncClient | None = None
 
@@ -69,8 +76,8 @@ class HubClient:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._ask(invite)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout):
-            return HubOutcome(InvitationStatus.FAILED, reason="unreachable")
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            return HubOutcome(InvitationStatus.FAILED, reason=_obstacle(error))
         except (TimeoutError, httpx2.TimeoutException):
             return HubOutcome(InvitationStatus.UNKNOWN, reason="timeout")
         except (httpx2.HTTPError, ssl.SSLError, OSError):
@@ -101,16 +108,28 @@ class HubClient:
     def _opened(self) -> "httpx2.AsyncClient":
         import httpx2
 
+        from connector.links.http import DialerTransport
+
         if self._client is None:
             phase = self._timeout_seconds * CONNECT_SHARE
             self._client = httpx2.AsyncClient(
-                verify=self._tls,
+                transport=DialerTransport(self._dialer, self._tls, link="rva"),
                 timeout=httpx2.Timeout(self._timeout_seconds, connect=phase),
-                limits=httpx2.Limits(max_keepalive_connections=0),
                 follow_redirects=False,
                 trust_env=False,
             )
         return self._client
+
+
+def _obstacle(error: BaseException) -> str:
+    """Why there was no connection: the proxy's fault by its id, else "unreachable"."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ProxyError):
+            return cause.fault.value
+        # The library cuts the cause on the way up (`raise … from None`); the context stays.
+        cause = cause.__cause__ or cause.__context__
+    return "unreachable"
 
 
 def read_answer(body: bytes) -> HubOutcome:

@@ -20,7 +20,7 @@ PURE = {
 OUTSIDE = {
     "domain": {"phonenumbers", "re2"},
     "wire": set(),
-    "links": {"websockets", "python_socks", "httpx2", "asyncssh", "serial"},
+    "links": {"websockets", "h11", "httpx2", "httpcore2", "asyncssh", "serial", "cryptography", "spnego"},
     "store": {"cryptography"},
     "pbx": {"pydantic"},
     "uplink": {"pydantic"},

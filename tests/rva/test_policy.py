@@ -71,7 +71,7 @@ def update(event: CallEvent, caller: Party = CALLER, device: str = "3001") -> Ca
 
 
 def policy(rule: Rule | None = None, *countries: str) -> InvitationPolicy:
-    return InvitationPolicy([rule or Rule(device="3001", agent_id="anna")], PLAN, countries)
+    return InvitationPolicy([rule or Rule(device="3001", agent_id="anna")], lambda: PLAN, countries)
 
 
 def test_an_answered_outside_call_invites_the_caller_with_the_rules_options() -> None:

@@ -1,0 +1,1 @@
+"""Through a corporate proxy: which one, and how each kind is asked."""
