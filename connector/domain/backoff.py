@@ -7,7 +7,15 @@ of 120 s no more than 5 % of them may come back in the same second.
 from collections.abc import Callable
 from enum import StrEnum
 
-from connector.domain.errors import ConnectorError, Disposition, LinkClosed, Throttled
+from connector.domain.errors import (
+    AccountDisabled,
+    ConnectorError,
+    Disposition,
+    LinkClosed,
+    ProxyAuthError,
+    Replaced,
+    Throttled,
+)
 
 # First retry after a loss that only we saw, and after one that the far end announced to everybody.
 _FIRST_LOCAL_SECONDS = 2.0
@@ -16,6 +24,12 @@ _LONGEST_SECONDS = 60.0
 # A person has to act: never tight (an account may lock), never given up.
 _HOLD_STEPS_SECONDS = (60.0, 300.0)
 _HOLD_LATER_SECONDS = (900.0, 1800.0)
+# Two agents with one identity throw each other out: they must not do it every few seconds.
+_REPLACED_SECONDS = (60.0, 120.0)
+# A directory locks an account after a few wrong passwords within minutes; others use it, too.
+_PROXY_LOGIN_SECONDS = (300.0, 360.0)
+# Nothing but a new activation helps: one look an hour finds it.
+_DISABLED_SECONDS = (3600.0, 4200.0)
 # A server's hint is obeyed within reason: a mistake of theirs must not stop us for days.
 _LONGEST_HINT_SECONDS = 3600.0
 # The schedule of the PBX's own agent (OXO Connect manual 3EH21123USAA, p. 42), then every 16 minutes.
@@ -58,11 +72,20 @@ class Backoff:
         """Seconds to wait before the next try after `error`."""
         if isinstance(error, Throttled):
             return min(max(error.retry_after_seconds, 0.0), _LONGEST_HINT_SECONDS)
+        if isinstance(error, AccountDisabled):
+            return self._uniform(*_DISABLED_SECONDS)
         if error.disposition is Disposition.HOLD:
-            return self._next_hold()
+            return max(self._least_hold(error), self._next_hold())
         if self._schedule is RetrySchedule.VENDOR:
             return self._next_vendor()
         return self._next_jitter(announced=isinstance(error, LinkClosed) and error.announced)
+
+    def _least_hold(self, error: ConnectorError) -> float:
+        if isinstance(error, Replaced):
+            return self._uniform(*_REPLACED_SECONDS)
+        if isinstance(error, ProxyAuthError):
+            return self._uniform(*_PROXY_LOGIN_SECONDS)
+        return 0.0
 
     def _next_hold(self) -> float:
         step, self._holds = self._holds, self._holds + 1

@@ -4,8 +4,8 @@
       ConfigError            STOP
       LinkError
         DialError RETRY · ProxyError RETRY (ProxyAuthError HOLD) · TlsError HOLD
-        LinkClosed RETRY · LinkTimeout RETRY · AuthError HOLD
-        PeerDirective: Throttled RETRY_AFTER, Redirected RETRY, Replaced HOLD
+        LinkClosed RETRY · LinkTimeout RETRY · AuthError HOLD (AccountDisabled HOLD)
+        PeerDirective: Throttled RETRY_AFTER (SentTooMuch), Redirected RETRY, Replaced HOLD
       ProtocolError
         LocalProtocolError   HOLD     our fault
         RemoteProtocolError  RETRY    theirs
@@ -109,6 +109,10 @@ class AuthError(LinkError):
     disposition = Disposition.HOLD
 
 
+class AccountDisabled(AuthError):
+    """The far end knows us and does not want us: somebody there has to act first."""
+
+
 class PeerDirective(LinkError):
     """The far end told us what to do next."""
 
@@ -123,6 +127,10 @@ class Throttled(PeerDirective):
     ) -> None:
         super().__init__(fault, detail, link=link)
         self.retry_after_seconds = retry_after_seconds
+
+
+class SentTooMuch(Throttled):
+    """As `Throttled`, and send at half the rate from then on."""
 
 
 class Redirected(PeerDirective):

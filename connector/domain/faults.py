@@ -32,6 +32,11 @@ class FaultId(StrEnum):
     CLOUD_NOT_WEBSOCKET = "cloud-not-websocket"
     CLOUD_NOT_AUTHORIZED = "cloud-not-authorized"
     CLOUD_NO_MECHANISM = "cloud-no-mechanism"
+    CLOUD_ACCOUNT_DISABLED = "cloud-account-disabled"
+    CLOUD_DOWNGRADED = "cloud-downgraded"
+    CLOUD_NOT_BOUND = "cloud-not-bound"
+    CLOUD_MISCONFIGURED = "cloud-misconfigured"
+    CLOUD_TOO_MUCH = "cloud-too-much"
     CLOUD_IMPOSTOR = "cloud-impostor"
     CLOUD_REPLACED = "cloud-replaced"
     CLOUD_CLOSED = "cloud-closed"
@@ -39,13 +44,40 @@ class FaultId(StrEnum):
     CLOUD_PROTOCOL = "cloud-protocol"
     CLOUD_REQUEST_REFUSED = "cloud-request-refused"
 
+    ENDED_ON_SITE = "ended-on-site"
+    CLOUD_CERTIFICATE_WEAK = "cloud-certificate-weak"
+    CLOUD_PIN_MISMATCH = "cloud-pin-mismatch"
+    TLS_INTERCEPTED = "tls-intercepted"
+    CLOCK_WRONG = "clock-wrong"
+
+    PROXY_NAME_UNKNOWN = "proxy-name-unknown"
+    PROXY_UNREACHABLE = "proxy-unreachable"
+    PROXY_TIMEOUT = "proxy-timeout"
+    PROXY_TLS = "proxy-tls"
+    PROXY_AUTH = "proxy-auth"
+    PROXY_AUTH_UNSUPPORTED = "proxy-auth-unsupported"
+    PROXY_DENIED = "proxy-denied"
+    PROXY_UPSTREAM = "proxy-upstream"
+    PROXY_PROTOCOL = "proxy-protocol"
+    PROXY_STRIPS_WEBSOCKET = "proxy-strips-websocket"
+
     NOT_ACTIVATED = "not-activated"
+    CLOUD_RESET = "cloud-reset"
+    CLOUD_DELETED = "cloud-deleted"
+    AGENT_DISABLED = "agent-disabled"
+    CREDENTIALS_DAMAGED = "credentials-damaged"
+    CREDENTIALS_FOREIGN = "credentials-foreign"
+    CREDENTIALS_KEY_MISSING = "credentials-key-missing"
+    SECOND_AGENT = "second-agent"
+    CLOUD_CERTIFICATE_EXPIRING = "cloud-certificate-expiring"
+    SETTINGS_REFUSED = "settings-refused"
     OWN_PROTOCOL = "own-protocol"
     NUMBER_NOT_CANONICAL = "number-not-canonical"
     EVENT_NOT_TRANSLATABLE = "event-not-translatable"
     QUEUE_FULL = "queue-full"
     STORE_UNUSABLE = "store-unusable"
     STORE_OTHER_VERSION = "store-other-version"
+    STORE_DAMAGED = "store-damaged"
     INVITATION_FAILED = "invitation-failed"
     AGENT_NOT_RUNNING = "agent-not-running"
     AGENT_SILENT = "agent-silent"
@@ -165,6 +197,32 @@ FAULTS: dict[FaultId, Fault] = {
         "It offers only PLAIN, or nothing that we know.",
         "Ask the gateway's operator for SCRAM; only if that can't be, set [cloud] allow_plain = true.",
     ),
+    FaultId.CLOUD_ACCOUNT_DISABLED: Fault(
+        "The gateway has switched this PBX's account off.",
+        "The account is disabled or its code has expired in the Rainbow administration.",
+        "Activate the PBX again in the Rainbow console, then run `oxbridge activate` with the new code.",
+    ),
+    FaultId.CLOUD_DOWNGRADED: Fault(
+        "The gateway offers a weaker login than before.",
+        "Its configuration changed, or somebody on the way takes the better one out of its offer.",
+        "Ask the gateway's operator. If it is meant: stop the agent, delete gateway.json in its state "
+        "directory, start it.",
+    ),
+    FaultId.CLOUD_NOT_BOUND: Fault(
+        "The login can't be bound to the gateway's certificate.",
+        "The gateway offers no channel binding, or a device on the way inspects TLS.",
+        'Let the connection pass uninspected, or set [cloud] channel_binding = "prefer".',
+    ),
+    FaultId.CLOUD_MISCONFIGURED: Fault(
+        "The gateway does not serve what the settings ask for.",
+        "The domain is misspelt or was moved, or gateway and agent are of different versions.",
+        "Check [cloud] host and domain; update the agent if the gateway was updated.",
+    ),
+    FaultId.CLOUD_TOO_MUCH: Fault(
+        "The gateway ended the connection because we sent too much.",
+        "A stanza was too large, or too many came at once.",
+        "Nothing: the agent comes back with half the rate. If it repeats, report the stanza in the log.",
+    ),
     FaultId.CLOUD_IMPOSTOR: Fault(
         "The gateway could not prove that it knows our code.",
         "Something between us and the gateway pretends to be it.",
@@ -195,10 +253,133 @@ FAULTS: dict[FaultId, Fault] = {
         "It could not store what we sent, or does not know it.",
         "Nothing: the agent sends the whole again. If it repeats, report the condition in the log.",
     ),
+    FaultId.ENDED_ON_SITE: Fault(
+        "The link was ended on site.",
+        "Somebody activated, disabled, reset or stopped this agent.",
+        "Nothing, or `oxbridge enable` if it should be on.",
+    ),
+    FaultId.CLOUD_CERTIFICATE_WEAK: Fault(
+        "The gateway's certificate is too weak.",
+        "It is signed with SHA-1 or MD5, or its key is too short.",
+        "Ask the gateway's operator for a certificate of today's strength.",
+    ),
+    FaultId.CLOUD_PIN_MISMATCH: Fault(
+        "The gateway's certificate is not one of the pinned ones.",
+        "The gateway got a new key, or a device on the way inspects TLS with an authority we trust.",
+        "Ask the gateway's operator for the key's hash; change [cloud] pins only if it is the one shown.",
+    ),
+    FaultId.TLS_INTERCEPTED: Fault(
+        "The proxy reads our TLS: the certificate is not the gateway's.",
+        "The proxy inspects TLS and signs with an authority that this machine does not trust.",
+        "Ask the network's operator to pass the gateway's name uninspected, "
+        "or put the named issuer's certificate into [cloud] ca_file.",
+    ),
+    FaultId.CLOCK_WRONG: Fault(
+        "This machine's clock is wrong.",
+        "It was never set, its battery is empty, or NTP is blocked.",
+        "Set the clock (`timedatectl`), and let this machine reach a time server.",
+    ),
+    FaultId.PROXY_NAME_UNKNOWN: Fault(
+        "The proxy's name can't be resolved.",
+        "The name is misspelt, or this machine has no working DNS.",
+        "Check [proxy] url and this machine's resolver.",
+    ),
+    FaultId.PROXY_UNREACHABLE: Fault(
+        "The proxy can't be reached.",
+        "Wrong address or port, no route, or the proxy is down.",
+        "Check [proxy] url with the network's operator.",
+    ),
+    FaultId.PROXY_TIMEOUT: Fault(
+        "The proxy does not answer.",
+        "It is overloaded, another service owns the port, or it can't reach the gateway.",
+        "Check [proxy] url; ask the network's operator to let the proxy reach the gateway's port.",
+    ),
+    FaultId.PROXY_TLS: Fault(
+        "No secure connection to the proxy could be made.",
+        "Its certificate is not trusted here or is for another name, or its port speaks no TLS.",
+        "Put its authority into [proxy] ca_file, use the name in its certificate, or write http://.",
+    ),
+    FaultId.PROXY_AUTH: Fault(
+        "The proxy wants other credentials.",
+        "User or password are missing, wrong or expired.",
+        "Correct [proxy] user and password_file, then restart. "
+        "It is tried seldom, so that no account is locked.",
+    ),
+    FaultId.PROXY_AUTH_UNSUPPORTED: Fault(
+        "The proxy offers no way of logging in that we have.",
+        "It wants Kerberos only, or NTLM and the extra `proxy-ntlm` is not installed.",
+        "Install oxbridge[proxy-ntlm] for NTLM; for Kerberos run px here and name it in [proxy] url.",
+    ),
+    FaultId.PROXY_DENIED: Fault(
+        "The proxy does not let us through to the gateway.",
+        "Its rules forbid the name, the port or this machine.",
+        "Ask the network's operator to allow CONNECT to the gateway's name and port.",
+    ),
+    FaultId.PROXY_UPSTREAM: Fault(
+        "The proxy could not reach the gateway.",
+        "The proxy can't resolve the name, has no route, or the gateway is down.",
+        "Nothing if it passes. Else check [cloud] host, and the proxy's own way out.",
+    ),
+    FaultId.PROXY_PROTOCOL: Fault(
+        "The proxy's answer was not understood.",
+        "Another service owns the port, or [proxy] url names the wrong kind of proxy.",
+        "Check the scheme and the port of [proxy] url.",
+    ),
+    FaultId.PROXY_STRIPS_WEBSOCKET: Fault(
+        "The proxy does not pass WebSocket on.",
+        "It inspects TLS and takes the upgrade out of our request.",
+        "Ask the network's operator to allow WebSocket to the gateway, or to pass it uninspected.",
+    ),
     FaultId.NOT_ACTIVATED: Fault(
         "This agent is not activated.",
         "No activation code was given yet, or a reset made the old one void.",
         "Run `oxbridge activate` and type the code that the Rainbow console shows.",
+    ),
+    FaultId.CLOUD_RESET: Fault(
+        "The connection was reset in the Rainbow administration.",
+        "Somebody used Reset connection there: the old code is void, every setting on site is kept.",
+        "Run `oxbridge activate` with the new code that the PBX's Connection tab shows.",
+    ),
+    FaultId.CLOUD_DELETED: Fault(
+        "This PBX was deleted in the Rainbow administration.",
+        "Somebody removed it there; every setting on site is kept.",
+        "Create it there again, write its PBX-ID into [cloud] pbx_id, and run `oxbridge activate`.",
+    ),
+    FaultId.AGENT_DISABLED: Fault(
+        "The agent is switched off.",
+        "Somebody ran `oxbridge disable`, or it was switched off in the cloud.",
+        "Run `oxbridge enable`: nothing has to be typed again.",
+    ),
+    FaultId.CREDENTIALS_DAMAGED: Fault(
+        "The stored access code is damaged.",
+        "The disk lost a part of it, or the key that sealed it was replaced. The file was put aside.",
+        "Reset the connection in the Rainbow console and run `oxbridge activate` with the new code.",
+    ),
+    FaultId.CREDENTIALS_FOREIGN: Fault(
+        "The stored access code was sealed on another machine or for another PBX-ID.",
+        "This machine was cloned or restored from a backup, or [cloud] pbx_id was changed.",
+        "Run `oxbridge activate` if this machine is to be the agent; else stop it: the other still works.",
+    ),
+    FaultId.CREDENTIALS_KEY_MISSING: Fault(
+        "The key of the stored access code is missing.",
+        "The systemd credential oxbridge-key or the key file of the state directory is gone.",
+        "Bring the key back and restart the agent, or run `oxbridge activate` with a new code.",
+    ),
+    FaultId.SECOND_AGENT: Fault(
+        "Two agents use this PBX-ID.",
+        "This machine was cloned, or a second agent runs with the same configuration: each throws the "
+        "other out.",
+        "Stop one of them. If none is known, reset the connection in the Rainbow console.",
+    ),
+    FaultId.CLOUD_CERTIFICATE_EXPIRING: Fault(
+        "The gateway's certificate expires within 30 days.",
+        "Its operator has not renewed it yet, or a private authority signed it for too short a time.",
+        "Tell the gateway's operator: when it expires the link is lost.",
+    ),
+    FaultId.SETTINGS_REFUSED: Fault(
+        "A configuration from the cloud was refused as a whole.",
+        "One of its values can't be used; what was in force before stays in force.",
+        "Correct the named value in the Rainbow administration.",
     ),
     FaultId.OWN_PROTOCOL: Fault(
         "The agent tried something that its protocol forbids.",
@@ -224,6 +405,11 @@ FAULTS: dict[FaultId, Fault] = {
         "The local store can't be used.",
         "The disk is full or read-only, or the directory belongs to another user.",
         "Check [agent] state_directory: free space, owner, mode.",
+    ),
+    FaultId.STORE_DAMAGED: Fault(
+        "The local store was damaged and has been put aside.",
+        "The disk changed what was written, or power was lost on a disk that does not keep its word.",
+        "Keep store.db.damaged-… for the support and check the disk; the agent goes on with a new file.",
     ),
     FaultId.STORE_OTHER_VERSION: Fault(
         "The local store was written by another version.",

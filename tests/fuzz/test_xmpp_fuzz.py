@@ -12,6 +12,7 @@ from connector.wire.xmpp import rfc6120, rfc7395, sasl, stanzas, xep0198
 from connector.wire.xmpp.client import StreamClient, StreamConfig
 from connector.wire.xmpp.events import StreamEvent, StreamFailed
 from connector.wire.xmpp.server import ServerConfig, StreamServer
+from connector.wire.xmpp.suspension import SuspendedStream
 from connector.wire.xmpp.xep0199 import PING
 from connector.wire.xmpp.xml import MAX_FRAME_BYTES, StreamViolation, parse
 from tests.wire.xmpp.pair import CODE, DOMAIN, START, USER, Pair, make_client, make_server, ready_pair
@@ -45,7 +46,9 @@ def recorded() -> tuple[list[str], list[str]]:
     pair.to_client += [
         rfc6120.stream_error_frame("conflict", "text"),
         rfc6120.sasl_failure_frame("not-authorized"),
-        xep0198.failed_frame("item-not-found"),
+        xep0198.failed_frame("item-not-found", 3),
+        xep0198.resume_frame("resumed", xep0198.Resume("session", 1)),
+        xep0198.enabled_frame(xep0198.Enabled("session", 300)),
         rfc7395.close_frame("wss://other.example/"),
     ]
     pair.to_server += [
@@ -140,7 +143,8 @@ def client_at(step: int) -> StreamClient:
 
 def server_at(step: int) -> StreamServer:
     """A server that took the first `step` frames of the recording."""
-    server = make_server(ServerConfig(DOMAIN, b"s", mechanisms=("SCRAM-SHA-256", "PLAIN")))
+    mechanisms = ("SCRAM-SHA-256", "PLAIN")
+    server = make_server(ServerConfig(DOMAIN, b"s", mechanisms=mechanisms, resume_seconds=300))
     for frame in TO_SERVER[:step]:
         server.receive(frame, START)
     server.events()
@@ -154,12 +158,15 @@ CLIENT_STEPS, SERVER_STEPS = 9, 7
 
 
 def storm(
-    make: Callable[[int], StreamClient] | Callable[[int], StreamServer], steps: int, frames: Sequence[str]
+    make: Callable[[int], StreamClient] | Callable[[int], StreamServer],
+    steps: int,
+    frames: Sequence[str],
+    rounds: int = ROUNDS,
 ) -> int:
-    """Three mutated frames at a random step, `ROUNDS` times; how many machines outlived them."""
+    """Three mutated frames at a random step, `rounds` times; how many machines outlived them."""
     dice = random.Random(SEED)
     survivors = 0
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         step = dice.randrange(steps)
         machine = make(step)
         for number in range(3):
@@ -172,6 +179,25 @@ def storm(
         assert machine.is_closed
         assert machine.deadline() is None
     return survivors
+
+
+def resuming_client_at(_step: int) -> StreamClient:
+    """A client that has asked to go on with a session."""
+    unacked = tuple(stanzas.message(f"m{number}", f"g@{DOMAIN}") for number in range(3))
+    session = SuspendedStream("session", f"{USER}@{DOMAIN}/pbxagent", 300, 4, 0, unacked)
+    client = make_client(resume=session)
+    for frame in TO_CLIENT[:6]:
+        client.receive(frame, START)
+        for event in client.events():
+            if hasattr(event, "salt"):
+                client.salted_password(SALTED, START)
+    assert "<resume" in client.to_send()[-1]
+    return client
+
+
+def test_mutated_answers_to_a_resumption_make_events_only() -> None:
+    [verdict] = [frame for frame in TO_CLIENT if "<resumed" in frame]
+    assert storm(resuming_client_at, 1, [verdict, *TO_CLIENT[8:]], ROUNDS // 2) > ROUNDS / 100
 
 
 @pytest.mark.parametrize("role", ["client", "server"])

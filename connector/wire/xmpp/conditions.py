@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from connector.domain.errors import (
+    AccountDisabled,
     AuthError,
     ConnectorError,
     LinkClosed,
     LocalProtocolError,
     Redirected,
     Replaced,
+    SentTooMuch,
     Throttled,
 )
 from connector.domain.faults import FaultId
@@ -32,6 +34,10 @@ def _not_authorized(detail: str) -> ConnectorError:
     return AuthError(FaultId.CLOUD_NOT_AUTHORIZED, detail, link="cloud")
 
 
+def _disabled(detail: str) -> ConnectorError:
+    return AccountDisabled(FaultId.CLOUD_ACCOUNT_DISABLED, detail, link="cloud")
+
+
 def _no_mechanism(detail: str) -> ConnectorError:
     return AuthError(FaultId.CLOUD_NO_MECHANISM, detail, link="cloud")
 
@@ -41,11 +47,11 @@ def _replaced(detail: str) -> ConnectorError:
 
 
 def _misconfigured(detail: str) -> ConnectorError:
-    return Throttled(FaultId.CLOUD_PROTOCOL, _MISCONFIGURED_RETRY_SECONDS, detail, link="cloud")
+    return Throttled(FaultId.CLOUD_MISCONFIGURED, _MISCONFIGURED_RETRY_SECONDS, detail, link="cloud")
 
 
 def _too_much(detail: str) -> ConnectorError:
-    return Throttled(FaultId.CLOUD_REQUEST_REFUSED, _TOO_MUCH_RETRY_SECONDS, detail, link="cloud")
+    return SentTooMuch(FaultId.CLOUD_TOO_MUCH, _TOO_MUCH_RETRY_SECONDS, detail, link="cloud")
 
 
 def _our_defect(detail: str) -> ConnectorError:
@@ -85,8 +91,8 @@ _STREAM_CONDITIONS: Mapping[str, _Meaning] = {
 # RFC 6120, 6.5.
 _SASL_CONDITIONS: Mapping[str, _Meaning] = {
     "aborted": _our_defect,
-    "account-disabled": _not_authorized,
-    "credentials-expired": _not_authorized,
+    "account-disabled": _disabled,
+    "credentials-expired": _disabled,
     "encryption-required": _no_mechanism,
     "incorrect-encoding": _our_defect,
     "invalid-authzid": _our_defect,
@@ -98,19 +104,38 @@ _SASL_CONDITIONS: Mapping[str, _Meaning] = {
 }
 
 
-def stream_failure(error: StreamError) -> ConnectorError:
-    """What a received stream error means."""
+# The peer ended the stream because of something that we sent.
+BLAMING_CONDITIONS = frozenset(
+    {
+        "bad-format",
+        "bad-namespace-prefix",
+        "improper-addressing",
+        "invalid-from",
+        "invalid-xml",
+        "not-well-formed",
+        "policy-violation",
+        "restricted-xml",
+        "unsupported-stanza-type",
+    }
+)
+
+
+def stream_failure(error: StreamError, more: str = "") -> ConnectorError:
+    """What a received stream error means; `more` is added to its detail."""
     detail = f"{error.condition}: {error.text!r}" if error.text else error.condition
     if error.application == "handled-count-too-high":  # XEP-0198, 6
         return _our_defect("handled-count-too-high")
     if error.condition == "see-other-host" and error.text:
         return Redirected(FaultId.CLOUD_CLOSED, error.text, detail, link="cloud")
-    return _STREAM_CONDITIONS.get(error.condition, _closed)(detail)
+    return _STREAM_CONDITIONS.get(error.condition, _closed)(detail + more)
 
 
-def sasl_failure(condition: str) -> ConnectorError:
-    """What a received SASL failure means. Its text is not kept: it could repeat what we sent."""
-    return _SASL_CONDITIONS.get(condition, _not_authorized)(condition)
+def sasl_failure(condition: str, more: str = "") -> ConnectorError:
+    """What a received SASL failure means; `more` is added to its detail.
+
+    Its text is not kept: it could repeat what we sent.
+    """
+    return _SASL_CONDITIONS.get(condition, _not_authorized)(condition + more)
 
 
 def bind_failure(condition: str) -> ConnectorError:

@@ -1,9 +1,10 @@
 """What the two ends of a stream report, as past facts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from connector.domain.errors import ConnectorError
-from connector.wire.xmpp.stanzas import Stanza
+from connector.wire.xmpp.stanzas import SentStanza, Stanza
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,14 @@ class Delivered(StreamEvent):
 
 @dataclass(frozen=True, slots=True)
 class StreamFailed(StreamEvent):
-    """The stream is over, and not by our wish. Nothing follows."""
+    """The stream is over, and not by our wish. Nothing follows.
+
+    `blamed` is the last stanza that we sent, when the peer ended the stream because of what we send: with
+    others on their way it may be one of those before it (`unacked` of them), so one time proves nothing.
+    """
 
     error: ConnectorError
+    blamed: SentStanza | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +64,44 @@ class SaltedPasswordWanted(StreamEvent):
 
 @dataclass(frozen=True, slots=True)
 class StreamReady(StreamEvent):
-    """Client: authenticated and bound as `jid`; stanzas may be sent."""
+    """Client: authenticated by `mechanism` and bound as `jid`; stanzas may be sent.
+
+    If an older stream was to be resumed, that was refused: `lost` are its stanzas that the peer never
+    handled, its open requests have timed out, and what it owed can't be answered any more.
+    """
 
     jid: str
     has_stream_management: bool
+    mechanism: str = ""
+    lost: Sequence[str] = field(repr=False, default=())
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResumed(StreamEvent):
+    """Either end: the session of an older stream goes on as `jid`.
+
+    What the peer had not handled is sent again; numbers, open requests and owed answers are as they were.
+    """
+
+    jid: str
+    mechanism: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MechanismDowngraded(StreamEvent):
+    """Client: the best mechanism `offered` now is weaker than the best one `known` from earlier logins."""
+
+    known: str
+    offered: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeAsked(StreamEvent):
+    """Server: `user` wants to go on with the session `previd`; `accept_resume` or `refuse_resume` answers."""
+
+    previd: str = field(repr=False)
+    h: int
+    user: str
 
 
 @dataclass(frozen=True, slots=True)

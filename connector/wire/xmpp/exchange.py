@@ -4,31 +4,28 @@ Both ends do this alike; `StreamClient` and `StreamServer` add how a stream come
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from xml.etree.ElementTree import Element
 
-from connector.domain.errors import ConnectorError, LinkTimeout, LocalProtocolError, Overflow
+from connector.domain.errors import ConnectorError, LinkTimeout, Overflow
 from connector.domain.faults import FaultId
 from connector.wire.xmpp import stanzas, xep0198
-from connector.wire.xmpp.events import Delivered, IqAnswered, IqTimedOut, StanzaReceived
-from connector.wire.xmpp.lifecycle import Life, StreamLife, Timer, illegal
+from connector.wire.xmpp.events import IqAnswered, IqTimedOut, StanzaReceived
+from connector.wire.xmpp.jid import parse_jid
+from connector.wire.xmpp.lifecycle import Life, Timer, illegal
 from connector.wire.xmpp.limits import StreamLimits
-from connector.wire.xmpp.requests import OpenRequest, OpenRequests, OwedAnswers
+from connector.wire.xmpp.requests import OpenRequest
+from connector.wire.xmpp.resumable import ResumableStream
 from connector.wire.xmpp.rfc6120 import out_of_place
-from connector.wire.xmpp.stanzas import IqKind, Stanza
+from connector.wire.xmpp.stanzas import IqKind, OwedRequest, Stanza
 from connector.wire.xmpp.xep0199 import PING, is_ping
-from connector.wire.xmpp.xml import MAX_FRAME_BYTES, StreamViolation, is_too_large
+from connector.wire.xmpp.xml import StreamViolation
 
 REQUEST_TIMEOUT_SECONDS = 30.0
-# An acknowledgement is asked for after so many stanzas, or when one has waited so long.
-ACK_REQUEST_STANZAS = 25
-ACK_REQUEST_SECONDS = 5.0
-# XEP-0198, 4 wants <r/> answered at once; this is many round trips of a bad mobile link.
-ACK_ANSWER_SECONDS = 30.0
 
 
-class Exchange(StreamLife):
+class Exchange(ResumableStream):
     """The ready part of a stream.
 
     `silence_timeout_seconds` is how long the peer may say nothing; `ping_interval_seconds` how often it is
@@ -47,23 +44,6 @@ class Exchange(StreamLife):
         self._silence_timeout_seconds = silence_timeout_seconds
         self._ping_interval_seconds = ping_interval_seconds
         self._heard_at = 0.0
-        self._requests = OpenRequests()
-        self._owed = OwedAnswers()
-        self._sent = 0
-        self._sent_unmanaged = 0
-        self._sent_since_request = 0
-        self._window: xep0198.SentWindow | None = None
-        self._received = xep0198.ReceivedCount()
-
-    @property
-    def has_stream_management(self) -> bool:
-        """Whether XEP-0198 counts what is handled."""
-        return self._window is not None
-
-    @property
-    def unacked_count(self) -> int:
-        """How many of our stanzas the peer has not acknowledged; 0 without stream management."""
-        return 0 if self._window is None else len(self._window)
 
     def send(self, stanza: str) -> int:
         """Send one complete stanza, as `stanzas` builds it; its number, from 1, for `Delivered`.
@@ -83,11 +63,15 @@ class Exchange(StreamLife):
         timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
         *,
         from_: str = "",
+        id_: str = "",
     ) -> str:
-        """Send an iq get or set; its id, for `IqAnswered` or `IqTimedOut`. Raises as `send` does."""
+        """Send an iq get or set; its id, for `IqAnswered` or `IqTimedOut`. Raises as `send` does.
+
+        `id_` is for requests whose id means more than the stream (commands); it must not be in use.
+        """
         if self._life is not Life.READY:
             raise illegal("request")
-        return self._ask(kind, OpenRequest(to, now + timeout_seconds), payload, from_)
+        return self._ask(kind, OpenRequest(to, now + timeout_seconds), payload, from_, id_)
 
     def ping(self, now: float) -> None:
         """Ask the peer for a sign of life. No answer is no event: silence is what ends a stream."""
@@ -95,13 +79,29 @@ class Exchange(StreamLife):
             raise illegal("ping")
         self._ping(now)
 
-    def answer(self, stanza: Stanza, payload: str = "") -> None:
-        """Answer a received request with its result. A second answer raises `LocalProtocolError`."""
-        self._settle(stanza, stanzas.result_reply(stanza, payload, from_=self._reply_from(stanza)))
+    def ping_every(self, seconds: float, now: float) -> None:
+        """From now on ask the peer for a sign of life so often."""
+        if self._life is not Life.READY:
+            raise illegal("ping_every")
+        self._ping_interval_seconds = seconds
+        self._timers.start(Timer.PING, now + seconds)
 
-    def refuse(self, stanza: Stanza, condition: str, text: str = "", payload: str = "") -> None:
+    def bear_silence(self, seconds: float, now: float) -> None:
+        """From now on the peer may say nothing for so long."""
+        if self._life is not Life.READY:
+            raise illegal("bear_silence")
+        self._silence_timeout_seconds = seconds
+        self._timers.start(Timer.SILENCE, max(now, self._heard_at + seconds))
+
+    def answer(self, request: Stanza | OwedRequest, payload: str = "") -> None:
+        """Answer a received request with its result. A second answer raises `LocalProtocolError`."""
+        self._settle(request, stanzas.result_reply(request, payload, from_=self._reply_from(request)))
+
+    def refuse(
+        self, request: Stanza | OwedRequest, condition: str, text: str = "", payload: str = ""
+    ) -> None:
         """Answer a received request with a stanza error; `payload` is an element of another namespace."""
-        self._settle(stanza, self._refusal(stanza, condition, text, payload))
+        self._settle(request, self._refusal(request, condition, text, payload))
 
     def request_ack(self) -> None:
         """Ask now what the peer has handled."""
@@ -114,7 +114,7 @@ class Exchange(StreamLife):
         """Whether `sender` may answer what was asked of `to` (RFC 6120, 8.1.2.1)."""
 
     @abstractmethod
-    def _reply_from(self, stanza: Stanza) -> str:
+    def _reply_from(self, request: Stanza | OwedRequest) -> str:
         """The `from` of a reply, empty where the server writes it."""
 
     @abstractmethod
@@ -132,14 +132,6 @@ class Exchange(StreamLife):
         self._timers.start(Timer.SILENCE, now + self._silence_timeout_seconds)
         if self._ping_interval_seconds is not None:
             self._timers.start(Timer.PING, now + self._ping_interval_seconds)
-
-    def _manage(self) -> None:
-        """Counting starts, both ways."""
-        self._window = xep0198.SentWindow()
-        self._sent_unmanaged = self._sent
-
-    def _last_words(self) -> Sequence[str]:
-        return () if self._window is None else (xep0198.ack_frame(self._received.h),)
 
     # Received
 
@@ -172,12 +164,15 @@ class Exchange(StreamLife):
     def _on_request(self, stanza: Stanza) -> None:
         if len(stanza.children) != 1:  # RFC 6120, 8.2.3
             self._reply(self._refusal(stanza, "bad-request"))
+        elif not (_is_address(stanza.from_) and _is_address(stanza.to)):  # RFC 6120, 8.3.3.8
+            self._reply(self._refusal(stanza, "jid-malformed"))
         elif is_ping(stanza):
-            self._reply(stanzas.result_reply(stanza, from_=self._reply_from(stanza)))
+            # An idle fleet says nothing else: one exchange each way for a ping, not three.
+            self._reply(stanzas.result_reply(stanza, from_=self._reply_from(stanza)), wants_ack=False)
         elif self._owed.is_full:
             self._reply(self._refusal(stanza, "resource-constraint"))
         else:
-            self._owed.add(stanza)
+            self._owed.add(stanza.owed)
             self._events.append(StanzaReceived(stanza))
 
     def _on_answer(self, stanza: Stanza) -> None:
@@ -189,16 +184,6 @@ class Exchange(StreamLife):
         if not request.is_ping:
             self._events.append(IqAnswered(stanza.id, stanza))
 
-    def _on_ack(self, window: xep0198.SentWindow, h: int) -> None:
-        new = window.acknowledge(h)
-        self._timers.stop(Timer.ACK_ANSWER)
-        if len(window):
-            self._timers.start_unless_running(Timer.ACK_REQUEST, ACK_REQUEST_SECONDS)
-        else:
-            self._timers.stop(Timer.ACK_REQUEST)
-        if new:
-            self._events.append(Delivered(self._sent_unmanaged + window.handled))
-
     # Time
 
     def _on_timer(self, timer: Timer, now: float) -> None:
@@ -209,10 +194,6 @@ class Exchange(StreamLife):
                 with suppress(Overflow):  # then an acknowledgement is late, which has its own timer
                     self._ping(now)
                 self._timers.start(Timer.PING, now + self._ping_interval_seconds)
-            case Timer.ACK_REQUEST:
-                self._request_ack()
-            case Timer.ACK_ANSWER:
-                raise LinkTimeout(FaultId.CLOUD_SILENT, "no acknowledgement", link="cloud")
             case Timer.REQUESTS:
                 self._expire_requests(now)
             case _:
@@ -224,7 +205,8 @@ class Exchange(StreamLife):
         if now < silent_at:
             self._timers.start(Timer.SILENCE, silent_at)
             return
-        self._say_error("connection-timeout")
+        if not self._is_resumable:  # an error would end the session (RFC 6120, 4.9.1.1), not only the stream
+            self._say_error("connection-timeout")
         seconds = f"{self._silence_timeout_seconds:g} s of silence"
         self._end(LinkTimeout(FaultId.CLOUD_SILENT, seconds, link="cloud"))
 
@@ -236,51 +218,28 @@ class Exchange(StreamLife):
 
     # Sent
 
-    def _emit(self, stanza: str) -> int:
-        if is_too_large(stanza):  # the peer would end the stream; here its maker can be found
-            detail = f"a stanza over {MAX_FRAME_BYTES} bytes"
-            raise LocalProtocolError(FaultId.OWN_PROTOCOL, detail, link="cloud")
-        if self._window is None:
-            self._units.append(stanza)
-        else:
-            self._window.sent(stanza)
-            self._units.append(stanza)
-            self._schedule_ack_request()
-        self._sent += 1
-        return self._sent
-
-    def _schedule_ack_request(self) -> None:
-        self._sent_since_request += 1
-        if self._sent_since_request >= ACK_REQUEST_STANZAS:
-            self._request_ack()
-        else:
-            self._timers.start_unless_running(Timer.ACK_REQUEST, ACK_REQUEST_SECONDS)
-
-    def _request_ack(self) -> None:
-        self._units.append(xep0198.REQUEST)
-        self._sent_since_request = 0
-        self._timers.stop(Timer.ACK_REQUEST)
-        self._timers.start_unless_running(Timer.ACK_ANSWER, ACK_ANSWER_SECONDS)
-
-    def _settle(self, stanza: Stanza, reply: str) -> None:
-        if self._life is not Life.READY or stanza not in self._owed:
+    def _settle(self, request: Stanza | OwedRequest, reply: str) -> None:
+        debt = request.owed if isinstance(request, Stanza) else request
+        if self._life is not Life.READY or debt not in self._owed:
             raise illegal("an answer")
         self._emit(reply)
-        self._owed.remove(stanza)
+        self._owed.remove(debt)
 
-    def _reply(self, stanza: str) -> None:
+    def _reply(self, stanza: str, *, wants_ack: bool = True) -> None:
         """Emit an answer of our own accord; a peer that acknowledges none can't have more of them."""
         try:
-            self._emit(stanza)
+            self._emit(stanza, wants_ack=wants_ack)
         except Overflow:
             detail = "it acknowledges nothing"
             raise StreamViolation("policy-violation", detail, clause="XEP-0198, 4") from None
 
-    def _refusal(self, stanza: Stanza, condition: str, text: str = "", payload: str = "") -> str:
-        return stanzas.error_reply(stanza, condition, text, payload, from_=self._reply_from(stanza))
+    def _refusal(
+        self, request: Stanza | OwedRequest, condition: str, text: str = "", payload: str = ""
+    ) -> str:
+        return stanzas.error_reply(request, condition, text, payload, from_=self._reply_from(request))
 
-    def _ask(self, kind: IqKind, request: OpenRequest, payload: str, from_: str) -> str:
-        id_ = self._ids()
+    def _ask(self, kind: IqKind, request: OpenRequest, payload: str, from_: str, id_: str = "") -> str:
+        id_ = id_ or self._ids()
         self._requests.add(id_, request)
         try:
             self._emit(stanzas.iq(kind, id_, request.to, payload, from_=from_))
@@ -295,3 +254,13 @@ class Exchange(StreamLife):
         to, from_ = self._ping_addresses()
         request = OpenRequest(to, now + self._silence_timeout_seconds, is_ping=True)
         self._ask("get", request, PING, from_)
+        if self._window is not None:
+            self._request_ack()  # the answer comes with the pong, in one message of the transport
+
+
+def _is_address(text: str) -> bool:
+    """Whether `text` is an address or left out."""
+    try:
+        return not text or bool(parse_jid(text))
+    except StreamViolation:
+        return False

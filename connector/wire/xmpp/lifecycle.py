@@ -11,6 +11,7 @@ from connector.wire.xmpp import rfc6120, rfc7395
 from connector.wire.xmpp.conditions import stream_failure
 from connector.wire.xmpp.events import StreamEvent, StreamFailed
 from connector.wire.xmpp.limits import Rate, StreamLimits
+from connector.wire.xmpp.stanzas import SentStanza
 from connector.wire.xmpp.timers import Timers
 from connector.wire.xmpp.xml import StreamViolation, parse
 
@@ -46,6 +47,8 @@ class StreamLife(ABC):
     def __init__(self, limits: StreamLimits) -> None:
         self._life = Life.NEW
         self._now = 0.0  # the last time that we were told
+        self._has_peer_closed = False
+        self._ended_by: ConnectorError | None = None
         self._rate = Rate(limits)
         self._timers: Timers[Timer] = Timers()
         self._units: list[str] = []
@@ -62,6 +65,7 @@ class StreamLife(ABC):
             self._on_element(parse(data), now)
         except ConnectorError as error:
             self._fail(error)
+        self._timers.begin(now)
 
     def receive_eof(self, now: float) -> None:
         """The WebSocket is closed or broken."""
@@ -95,6 +99,7 @@ class StreamLife(ABC):
                 self._on_timer(timer, now)
             except ConnectorError as error:
                 self._fail(error)
+        self._timers.begin(now)
 
     @property
     def is_closed(self) -> bool:
@@ -149,6 +154,7 @@ class StreamLife(ABC):
             self._on_ready(element, now)
 
     def _on_close(self, close: rfc7395.Close) -> None:
+        self._has_peer_closed = True
         if self._life is Life.CLOSING:
             self._end()
             return
@@ -160,8 +166,15 @@ class StreamLife(ABC):
     def _on_stream_error(self, error: rfc6120.StreamError) -> None:
         if self._life is Life.CLOSING:
             self._end()
-        else:
-            raise stream_failure(error)
+            return
+        blamed = self._blamed(error)
+        failure = stream_failure(error, "" if blamed is None else f"; last sent: {blamed}")
+        self._units.append(rfc7395.close_frame())
+        self._end(failure, blamed)
+
+    def _blamed(self, error: rfc6120.StreamError) -> SentStanza | None:
+        """Which stanza of ours `error` may be about."""
+        return None
 
     def _fail(self, error: ConnectorError) -> None:
         """End the stream because of `error`; a peer that broke a rule is told which."""
@@ -175,10 +188,11 @@ class StreamLife(ABC):
         error = rfc6120.stream_error_frame(condition, text, application)
         self._units += [*self._header(), error, rfc7395.close_frame()]
 
-    def _end(self, error: ConnectorError | None = None) -> None:
+    def _end(self, error: ConnectorError | None = None, blamed: SentStanza | None = None) -> None:
         """Nothing is sent or reported any more but what is pending, and `error`."""
         if error is not None:
-            self._events.append(StreamFailed(error))
+            self._events.append(StreamFailed(error, blamed))
+        self._ended_by = error
         self._life = Life.CLOSED
         self._timers.clear()
 

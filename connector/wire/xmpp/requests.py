@@ -1,11 +1,12 @@
 """Requests on their way, both ways: ours that wait for an answer, the peer's that we owe one."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from connector.domain.errors import LocalProtocolError, Overflow
 from connector.domain.faults import FaultId
-from connector.wire.xmpp.stanzas import Stanza
+from connector.wire.xmpp.stanzas import OwedRequest
 
 # A page of devices and 64 commands are what is known to stand open together; a peer can't make us keep more.
 MAX_OPEN_REQUESTS = 1_024
@@ -25,10 +26,15 @@ class OpenRequests:
 
     __slots__ = ("_by_id", "deadline")
 
-    def __init__(self) -> None:
-        self._by_id: dict[str, OpenRequest] = {}
+    def __init__(self, requests: Iterable[tuple[str, OpenRequest]] = ()) -> None:
+        self._by_id = dict(requests)
         # Not later than the first deadline; it may be earlier when that request was answered meanwhile.
-        self.deadline: float | None = None
+        self.deadline = self._first_deadline()
+
+    @property
+    def requests(self) -> Sequence[tuple[str, OpenRequest]]:
+        """All of them with their ids."""
+        return tuple(self._by_id.items())
 
     def add(self, id_: str, request: OpenRequest) -> None:
         """One more. Raises `Overflow` at the limit, `LocalProtocolError` for an id in use."""
@@ -52,30 +58,47 @@ class OpenRequests:
         late = [(id_, request) for id_, request in self._by_id.items() if request.deadline <= now]
         for id_, _ in late:
             del self._by_id[id_]
-        self.deadline = min((request.deadline for request in self._by_id.values()), default=None)
+        self.deadline = self._first_deadline()
         return late
+
+    def _first_deadline(self) -> float | None:
+        return min((request.deadline for request in self._by_id.values()), default=None)
 
 
 class OwedAnswers:
-    """The peer's requests that are not answered yet. Each is answered exactly once."""
+    """The peer's requests that are not answered yet. Each is answered exactly once.
 
-    __slots__ = ("_stanzas",)
+    A peer may use an id twice at a time, against RFC 6120, 8.1.3: then each of the two is answered.
+    """
 
-    def __init__(self) -> None:
-        self._stanzas: set[Stanza] = set()
+    __slots__ = ("_times", "revision")
 
-    def __contains__(self, stanza: Stanza) -> bool:
-        return stanza in self._stanzas
+    def __init__(self, requests: Iterable[OwedRequest] = ()) -> None:
+        self._times = Counter(requests)
+        # Grows with each change, so that who keeps a copy sees that it is old.
+        self.revision = 0
+
+    def __contains__(self, request: OwedRequest) -> bool:
+        return request in self._times
+
+    @property
+    def requests(self) -> Sequence[OwedRequest]:
+        """All of them, the oldest first."""
+        return tuple(self._times.elements())
 
     @property
     def is_full(self) -> bool:
         """Whether no further request can be taken."""
-        return len(self._stanzas) >= MAX_OPEN_REQUESTS
+        return self._times.total() >= MAX_OPEN_REQUESTS
 
-    def add(self, stanza: Stanza) -> None:
+    def add(self, request: OwedRequest) -> None:
         """One more to answer."""
-        self._stanzas.add(stanza)
+        self._times[request] += 1
+        self.revision += 1
 
-    def remove(self, stanza: Stanza) -> None:
+    def remove(self, request: OwedRequest) -> None:
         """It is answered."""
-        self._stanzas.remove(stanza)
+        self._times[request] -= 1
+        if not self._times[request]:
+            del self._times[request]
+        self.revision += 1

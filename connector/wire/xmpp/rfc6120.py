@@ -12,6 +12,7 @@ STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 SM = "urn:xmpp:sm:3"
+CHANNEL_BINDING = "urn:xmpp:sasl-cb:0"
 # XEP-0478: what we take is told before anything is sent.
 STREAM_LIMITS = "urn:xmpp:stream-limits:0"
 
@@ -38,6 +39,8 @@ class Features:
     mechanisms: Sequence[str] = ()
     has_bind: bool = False
     has_stream_management: bool = False
+    # Types of channel binding (XEP-0440), empty if the server does not tell.
+    channel_bindings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ def features_frame(features: Features) -> str:
     """The frame that offers `features` and tells our limit."""
     offers = "".join(f"<mechanism>{escaped(name)}</mechanism>" for name in features.mechanisms)
     sasl = f'<mechanisms xmlns="{SASL}">{offers}</mechanisms>' if offers else ""
+    types = "".join(f'<channel-binding type="{escaped(name)}"/>' for name in features.channel_bindings)
+    sasl += f'<sasl-channel-binding xmlns="{CHANNEL_BINDING}">{types}</sasl-channel-binding>' if types else ""
     bind = f'<bind xmlns="{BIND}"/>' if features.has_bind else ""
     management = f'<sm xmlns="{SM}"/>' if features.has_stream_management else ""
     limits = f'<limits xmlns="{STREAM_LIMITS}"><max-bytes>{MAX_FRAME_BYTES}</max-bytes></limits>'
@@ -64,10 +69,12 @@ def read_features(element: Element) -> Features:
     if element.tag != FEATURES_TAG:
         raise out_of_place(element, "<features/> was due")
     names = element.findall(f"{{{SASL}}}mechanisms/{{{SASL}}}mechanism")
+    types = element.findall(f"{{{CHANNEL_BINDING}}}sasl-channel-binding/{{{CHANNEL_BINDING}}}channel-binding")
     return Features(
         tuple(name.text.strip() for name in names if name.text),
         element.find(BIND_TAG) is not None,
         element.find(f"{{{SM}}}sm") is not None,
+        tuple(child.get("type", "") for child in types),
     )
 
 

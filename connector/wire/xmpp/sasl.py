@@ -4,7 +4,7 @@ The slow part, PBKDF2, is never run in here: `ScramClient` says what has to be c
 result; `salted_password` and `derive_keys` are for the caller to run outside its event loop.
 
 User names and passwords are printable ASCII, for which SASLprep is the identity; others are refused rather
-than prepared by halves. Channel binding is not offered yet: the GS2 header stands in one place for it.
+than prepared by halves. Which mechanism is used is decided in `connector.wire.xmpp.mechanisms`.
 """
 
 import base64
@@ -12,11 +12,12 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connector.domain.errors import AuthError, LocalProtocolError
 from connector.domain.faults import FaultId
+from connector.wire.xmpp.channel_binding import END_POINT, UNBOUND, Binding
 from connector.wire.xmpp.xml import StreamViolation
 
 PLAIN = "PLAIN"
@@ -31,7 +32,6 @@ MAX_MESSAGE_BYTES = 2_048
 MAX_SALT_BYTES = 256
 MAX_USER_CHARS = 1_023  # a local part of RFC 7622
 
-_GS2_HEADER = "n,,"  # the client does not support channel binding
 _PRINTABLE = re.compile(r"[\x20-\x7e]+\Z")
 # RFC 5802, 7: printable, but no comma.
 _NONCE = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,512}\Z")
@@ -82,13 +82,6 @@ def is_plain_text(text: str) -> bool:
     return len(text) <= MAX_USER_CHARS and _PRINTABLE.match(text) is not None
 
 
-def best_mechanism(offered: Iterable[str], *, allow_plain: bool) -> str | None:
-    """The strongest of `offered` that we accept, or None."""
-    names = set(offered)
-    accepted = [*SCRAM_HASHES, PLAIN] if allow_plain else [*SCRAM_HASHES]
-    return next((name for name in accepted if name in names), None)
-
-
 def encoded(message: str) -> str:
     """`message` as the content of a SASL element."""
     return base64.b64encode(message.encode()).decode() or "="
@@ -118,10 +111,11 @@ class Challenge:
 class ScramClient:
     """One authentication: `first`, `challenged`, `proof`, `verify`, in this order, each once."""
 
-    def __init__(self, hash_name: str, user: str, nonce: str) -> None:
+    def __init__(self, hash_name: str, user: str, nonce: str, binding: Binding = UNBOUND) -> None:
         if not is_plain_text(user) or _NONCE.match(nonce) is None:
             raise _own_fault("a user or nonce outside printable ASCII")
         self.hash_name = hash_name
+        self._binding = binding
         self._nonce = nonce
         self._first_bare = f"n={_saslname(user)},r={nonce}"
         self._server_first = ""
@@ -130,7 +124,7 @@ class ScramClient:
 
     def first(self) -> str:
         """The client's first message."""
-        return _GS2_HEADER + self._first_bare
+        return self._binding.header + self._first_bare
 
     def challenged(self, message: str) -> Challenge:
         """Take the server's first message.
@@ -150,7 +144,7 @@ class ScramClient:
         """The client's final message, from what `salted_password` made of the challenge."""
         if len(salted) != hashlib.new(self.hash_name).digest_size:
             raise _own_fault("a salted password of another hash")
-        without_proof = f"c={_binding(_GS2_HEADER)},r={self._server_nonce}"
+        without_proof = f"c={self._binding.attribute},r={self._server_nonce}"
         auth_message = f"{self._first_bare},{self._server_first},{without_proof}".encode()
         client_key = _hmac(salted, b"Client Key", self.hash_name)
         stored_key = hashlib.new(self.hash_name, client_key).digest()
@@ -222,25 +216,40 @@ class Verdict:
 
 
 class ScramServer:
-    """One authentication: `challenge`, then `verdict`, each once. User names are compared in lower case."""
+    """One authentication: `challenge`, then `verdict`, each once. User names are compared in lower case.
 
-    def __init__(self, hash_name: str, lookup: Lookup, decoy: Decoy, nonce: str) -> None:
+    `channel` is the channel's data if the server offers to bind to it; `is_bound`, if the mechanism does.
+    """
+
+    def __init__(
+        self,
+        hash_name: str,
+        lookup: Lookup,
+        decoy: Decoy,
+        nonce: str,
+        *,
+        channel: bytes | None = None,
+        is_bound: bool = False,
+    ) -> None:
         self.hash_name = hash_name
+        self._channel = channel
+        self._is_bound = is_bound
         self.user = ""
         self._lookup = lookup
         self._decoy = decoy
         self._nonce = nonce
         self._credentials: Credentials | None = None
         self._so_far = ""
-        self._binding = ""
+        self._binding = UNBOUND
 
     def challenge(self, message: str) -> str:
         """Take the client's first message; the server's first. Raises `SaslRefused`."""
         match = _CLIENT_FIRST.match(message)
-        if match is None or match["gs2"].startswith("p"):
-            raise SaslRefused("malformed-request", "no GS2 header, or a channel binding that was not offered")
+        if match is None:
+            raise SaslRefused("malformed-request", "no GS2 header")
         if match["authzid"]:
             raise SaslRefused("invalid-authzid", "acting for another user")
+        self._binding = self._binding_of(match["gs2"])
         fields = _fields(match["bare"], "nr")
         if _NONCE.match(fields["r"]) is None:
             raise SaslRefused("malformed-request", "a nonce that is none")
@@ -250,8 +259,17 @@ class ScramServer:
         wanted = self._credentials.challenge
         first = f"r={self._nonce},s={base64.b64encode(wanted.salt).decode()},i={wanted.iterations}"
         self._so_far = f"{match['bare']},{first}"
-        self._binding = _binding(match["gs2"])
         return first
+
+    def _binding_of(self, header: str) -> Binding:
+        """What the client says about the channel. RFC 5802, 6 has the three cases."""
+        if header.startswith("p=") is not self._is_bound:
+            raise SaslRefused("malformed-request", "binding and mechanism do not fit", "RFC 5802, 6")
+        if self._is_bound and header != f"p={END_POINT},,":
+            raise SaslRefused("malformed-request", "an unknown type of channel binding", "RFC 5802, 6")
+        if header.startswith("y") and self._channel is not None:
+            raise SaslRefused("not-authorized", "somebody removed our offer to bind", "RFC 5802, 6")
+        return Binding(header, self._channel or b"" if self._is_bound else b"")
 
     def verdict(self, message: str) -> Verdict:
         """Take the client's final message. Raises `SaslRefused` if it is malformed or of another exchange."""
@@ -259,7 +277,7 @@ class ScramServer:
             raise _own_fault("a verdict before the challenge")
         fields = _fields(message, "cr")
         without_proof, _, proof = message.rpartition(",p=")
-        if fields["c"] != self._binding or fields["r"] != self._nonce:
+        if fields["c"] != self._binding.attribute or fields["r"] != self._nonce:
             raise SaslRefused("not-authorized", "another exchange's nonce or binding", "RFC 5802, 5.1")
         auth_message = f"{self._so_far},{without_proof}".encode()
         claimed = _unbase64(proof)
@@ -345,11 +363,6 @@ def _unbase64(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise SaslRefused("malformed-request", "no base64") from None
-
-
-def _binding(gs2_header: str) -> str:
-    """`c=`: the GS2 header, with the channel binding's data after it once there is any."""
-    return base64.b64encode(gs2_header.encode()).decode()
 
 
 def _own_fault(detail: str) -> LocalProtocolError:

@@ -1,19 +1,22 @@
 """Stanzas (RFC 6120, 8): reading one from its element, writing one from a template, every field escaped."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 from xml.etree.ElementTree import Element
 
 from connector.domain.errors import LocalProtocolError
 from connector.domain.faults import FaultId
 from connector.wire.xmpp.jid import MAX_JID_BYTES
-from connector.wire.xmpp.xml import StreamViolation, escaped
+from connector.wire.xmpp.xml import StreamViolation, escaped, parse
 
 CLIENT = "jabber:client"
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 # Ours have at most 40 characters; libraries use UUIDs with a prefix. Every id is kept until it is answered.
 MAX_ID_CHARS = 256
+
+# A namespace and a name, for one log line.
+_MAX_KIND_CHARS = 120
 
 StanzaName = Literal["message", "presence", "iq"]
 IqKind = Literal["get", "set", "result", "error"]
@@ -54,6 +57,20 @@ _ERROR_TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
+class OwedRequest:
+    """What has to be kept of a received request to answer it later, even from a journal: text alone."""
+
+    name: ClassVar[StanzaName] = "iq"
+    is_request: ClassVar[bool] = True
+
+    id: str
+    type: str
+    from_: str
+    to: str
+    payload_tag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stanza:
     """One message, presence or iq as received. Absent attributes are empty; `payload` is the first child."""
 
@@ -69,6 +86,28 @@ class Stanza:
     def is_request(self) -> bool:
         """Whether it wants exactly one answer."""
         return self.name == "iq" and self.type in ("get", "set")
+
+    @property
+    def owed(self) -> OwedRequest:
+        """The debt that this request is."""
+        tag = "" if self.payload is None else self.payload.tag
+        return OwedRequest(self.id, self.type, self.from_, self.to, tag)
+
+
+@dataclass(frozen=True, slots=True)
+class SentStanza:
+    """Which stanza of ours it was, without its content: `kind` is its name and its payload's.
+
+    `unacked` is how many of ours, this one among them, the peer had not acknowledged.
+    """
+
+    id: str
+    kind: str
+    size_bytes: int
+    unacked: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.size_bytes} bytes, {self.unacked} unacknowledged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +142,18 @@ def read_stanza(element: Element) -> Stanza:
         raise StreamViolation("invalid-xml", "an iq without id or type", clause="RFC 6120, 8.2.3")
     children = tuple(element)
     return Stanza(name, id_, type_, from_, to, children[0] if children else None, children)
+
+
+def described(text: str, unacked: int) -> SentStanza:
+    """What a stanza of ours was, from its text."""
+    size = len(text.encode(errors="surrogatepass"))
+    try:
+        element = parse(text)
+    except StreamViolation:
+        return SentStanza("", "not XML", size, unacked)
+    kind = element.tag.rpartition("}")[2]
+    payload = f" {element[0].tag[:_MAX_KIND_CHARS]}" if len(element) else ""
+    return SentStanza(element.get("id", ""), kind + payload, size, unacked)
 
 
 def error_of(stanza: Stanza) -> StanzaError | None:
@@ -149,7 +200,7 @@ def presence(
     return f'<presence xmlns="{CLIENT}"{fields}>{payload}</presence>'
 
 
-def result_reply(stanza: Stanza, payload: str = "", *, from_: str = "") -> str:
+def result_reply(stanza: Stanza | OwedRequest, payload: str = "", *, from_: str = "") -> str:
     """The result for the request `stanza`."""
     if not stanza.is_request:
         raise LocalProtocolError(FaultId.OWN_PROTOCOL, "a result for what is no request", link="cloud")
@@ -157,7 +208,13 @@ def result_reply(stanza: Stanza, payload: str = "", *, from_: str = "") -> str:
 
 
 def error_reply(
-    stanza: Stanza, condition: str, text: str = "", payload: str = "", *, type_: str = "", from_: str = ""
+    stanza: Stanza | OwedRequest,
+    condition: str,
+    text: str = "",
+    payload: str = "",
+    *,
+    type_: str = "",
+    from_: str = "",
 ) -> str:
     """The error for `stanza`; `payload` is a condition of another namespace, `type_` has its usual value."""
     if stanza.type in ("error", "result"):  # RFC 6120, 8.3.1: no error answers an error

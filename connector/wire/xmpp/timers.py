@@ -42,11 +42,16 @@ class Timers(Generic[Name]):
             return now
         return min(self._at.values(), default=None)
 
+    def begin(self, now: float) -> None:
+        """What waits to run begins to run: the time is known."""
+        if self._waiting:
+            for name, seconds in self._waiting.items():
+                self._at[name] = now + seconds
+            self._waiting.clear()
+
     def due(self, now: float) -> Sequence[Name]:
         """Take the names whose moment has come, the oldest first."""
-        for name, seconds in self._waiting.items():
-            self._at[name] = now + seconds
-        self._waiting.clear()
+        self.begin(now)
         names = sorted((at, index, name) for index, (name, at) in enumerate(self._at.items()) if at <= now)
         for _, _, name in names:
             del self._at[name]

@@ -13,6 +13,7 @@ from connector.wire.xmpp.events import (
 )
 from connector.wire.xmpp.sasl import ScramKeys, derive_keys
 from connector.wire.xmpp.server import ServerConfig, StreamServer
+from connector.wire.xmpp.suspension import SuspendedStream
 
 DOMAIN = "cloud.example"
 USER = "pbx834e-41da"
@@ -36,8 +37,9 @@ def known(*keys: ScramKeys) -> Callable[[str], Sequence[ScramKeys]]:
     return lambda user: keys if user == USER else ()
 
 
-def make_client(config: StreamConfig | None = None) -> StreamClient:
-    client = StreamClient(config or StreamConfig(DOMAIN, USER, CODE), numbered("c"), numbered("cnonce"))
+def make_client(config: StreamConfig | None = None, resume: SuspendedStream | None = None) -> StreamClient:
+    config = config or StreamConfig(DOMAIN, USER, CODE)
+    client = StreamClient(config, numbered("c"), numbered("cnonce"), resume)
     client.start(START)
     return client
 

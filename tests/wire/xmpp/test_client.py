@@ -73,7 +73,7 @@ def led(frames: Sequence[str], config: StreamConfig | None = None) -> StreamClie
 def test_the_whole_way() -> None:
     pair = Pair()
     pair.run()
-    assert pair.at_client[-1] == StreamReady(f"{USER}@{DOMAIN}/pbxagent", has_stream_management=True)
+    assert pair.at_client[-1] == StreamReady(f"{USER}@{DOMAIN}/pbxagent", True, "SCRAM-SHA-256")
     sent = [frame.partition(" ")[0] for frame in pair.to_server]
     assert sent == ["<open", "<auth", "<response", "<open", "<iq", "<enable"]
     assert not any(CODE in frame for frame in pair.to_server)
@@ -144,7 +144,7 @@ def test_the_signature_may_come_in_a_challenge() -> None:
 def test_without_stream_management_bind_is_the_last_step() -> None:
     client = led((*TO_BIND, BIND_ALONE))
     client.receive(BOUND, START)
-    assert client.events() == [StreamReady(str(JID), has_stream_management=False)]
+    assert client.events() == [StreamReady(str(JID), False, "SCRAM-SHA-256")]
     assert client.to_send() == []
     with pytest.raises(LocalProtocolError):
         client.request_ack()
@@ -153,7 +153,7 @@ def test_without_stream_management_bind_is_the_last_step() -> None:
 def test_a_refused_enable_leaves_a_stream_without_it() -> None:
     client = led((*TO_BIND, BIND, BOUND))
     client.receive(xep0198.failed_frame("internal-server-error"), START)
-    assert client.events() == [StreamReady(str(JID), has_stream_management=False)]
+    assert client.events() == [StreamReady(str(JID), False, "SCRAM-SHA-256")]
 
 
 def test_a_bind_conflict_means_another_agent() -> None:

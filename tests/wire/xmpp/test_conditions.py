@@ -3,6 +3,7 @@
 import pytest
 
 from connector.domain.errors import (
+    AccountDisabled,
     AuthError,
     ConnectorError,
     Disposition,
@@ -10,6 +11,7 @@ from connector.domain.errors import (
     LocalProtocolError,
     Redirected,
     Replaced,
+    SentTooMuch,
     Throttled,
 )
 from connector.domain.faults import FaultId
@@ -33,7 +35,7 @@ STREAM_ROWS = [
     ("unsupported-version", Throttled, Disposition.RETRY_AFTER),
     ("invalid-namespace", Throttled, Disposition.RETRY_AFTER),
     ("unsupported-encoding", Throttled, Disposition.RETRY_AFTER),
-    ("policy-violation", Throttled, Disposition.RETRY_AFTER),
+    ("policy-violation", SentTooMuch, Disposition.RETRY_AFTER),
     ("not-well-formed", LocalProtocolError, Disposition.HOLD),
     ("invalid-xml", LocalProtocolError, Disposition.HOLD),
     ("restricted-xml", LocalProtocolError, Disposition.HOLD),
@@ -41,8 +43,8 @@ STREAM_ROWS = [
 ]
 SASL_ROWS = [
     ("not-authorized", AuthError, FaultId.CLOUD_NOT_AUTHORIZED),
-    ("account-disabled", AuthError, FaultId.CLOUD_NOT_AUTHORIZED),
-    ("credentials-expired", AuthError, FaultId.CLOUD_NOT_AUTHORIZED),
+    ("account-disabled", AccountDisabled, FaultId.CLOUD_ACCOUNT_DISABLED),
+    ("credentials-expired", AccountDisabled, FaultId.CLOUD_ACCOUNT_DISABLED),
     ("never-heard-of", AuthError, FaultId.CLOUD_NOT_AUTHORIZED),
     ("invalid-mechanism", AuthError, FaultId.CLOUD_NO_MECHANISM),
     ("mechanism-too-weak", AuthError, FaultId.CLOUD_NO_MECHANISM),

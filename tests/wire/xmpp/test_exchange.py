@@ -14,9 +14,9 @@ from connector.domain.errors import (
 from connector.domain.faults import FaultId
 from connector.wire.xmpp import rfc7395, stanzas, xep0198
 from connector.wire.xmpp.events import Delivered, IqAnswered, IqTimedOut, StanzaReceived
-from connector.wire.xmpp.exchange import ACK_ANSWER_SECONDS, ACK_REQUEST_SECONDS, ACK_REQUEST_STANZAS
 from connector.wire.xmpp.lifecycle import CLOSE_SECONDS
 from connector.wire.xmpp.requests import MAX_OPEN_REQUESTS
+from connector.wire.xmpp.resumable import ACK_ANSWER_SECONDS, ACK_REQUEST_SECONDS, ACK_REQUEST_STANZAS
 from connector.wire.xmpp.server import ServerConfig
 from connector.wire.xmpp.stanzas import Stanza, error_of, read_stanza
 from connector.wire.xmpp.xep0199 import PING
@@ -186,6 +186,16 @@ def test_any_frame_breaks_the_silence() -> None:
     assert not pair.client.is_closed
     assert pair.client.deadline() == START + 220
     pair.client.tick(START + 220)
+    assert isinstance(failure(pair.client.events()), LinkTimeout)
+
+
+@pytest.mark.parametrize(("seconds", "silent_at"), [(60, 110), (300, 300), (20, 110)])
+def test_another_ping_timeout_holds_at_once(seconds: int, silent_at: int) -> None:
+    pair = ready_pair()
+    pair.client.tick(START + 110)
+    pair.client.bear_silence(seconds, START + 110)
+    assert pair.client.deadline() == START + silent_at
+    pair.client.tick(START + silent_at)
     assert isinstance(failure(pair.client.events()), LinkTimeout)
 
 

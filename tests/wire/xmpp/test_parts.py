@@ -99,8 +99,11 @@ def test_two_requests_of_one_id_are_two_debts() -> None:
     frame = stanzas.iq("get", "same", payload="<x xmlns='urn:x'/>")
     first, second = read_stanza(parse(frame)), read_stanza(parse(frame))
     owed = OwedAnswers()
-    owed.add(first)
-    owed.add(second)
-    owed.remove(first)
-    assert first not in owed
-    assert second in owed
+    owed.add(first.owed)
+    owed.add(second.owed)
+    assert list(owed.requests) == [first.owed, first.owed]
+    owed.remove(first.owed)
+    assert second.owed in owed
+    owed.remove(second.owed)
+    assert second.owed not in owed
+    assert len(owed.requests) == 0

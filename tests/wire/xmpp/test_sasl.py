@@ -274,13 +274,6 @@ def test_a_bad_plain_message_is_refused(message: str) -> None:
         sasl.read_plain(message)
 
 
-def test_the_best_mechanism_is_chosen() -> None:
-    assert sasl.best_mechanism(["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"], allow_plain=True) == "SCRAM-SHA-256"
-    assert sasl.best_mechanism(["PLAIN", "SCRAM-SHA-1"], allow_plain=True) == "SCRAM-SHA-1"
-    assert sasl.best_mechanism(["PLAIN"], allow_plain=True) == "PLAIN"
-    assert sasl.best_mechanism(["PLAIN", "EXTERNAL"], allow_plain=False) is None
-
-
 @pytest.mark.parametrize("content", ["!", "QUF", "gICA", "QQ==\n=", "A" * 2_800])
 def test_content_that_is_no_message_is_refused(content: str) -> None:
     with pytest.raises(SaslRefused):
