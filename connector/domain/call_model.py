@@ -113,6 +113,10 @@ class CallModel:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def is_alive(self, call_id: str) -> bool:
+        """Whether the call `call_id` is known and has not ended."""
+        return call_id in self._calls
+
     def apply(self, event: CallEvent, now: float) -> CallUpdate:
         """Assign `event` to its call and follow what it changes. `now` is monotonic seconds."""
         self._forget_ended(now)

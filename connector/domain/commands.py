@@ -4,8 +4,8 @@ A command is executed at most once: its id is on disk before the PBX is asked, a
 deadline. `connector.bridge.commands` keeps that promise, an adapter of `connector.pbx` does what is asked.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -41,7 +41,7 @@ class ForwardingKind(StrEnum):
 
 
 class AgentState(StrEnum):
-    """States that a CCD agent can ask for (ECMA-323, ReqAgentState). Withdraw is `NOT_READY` with a reason."""
+    """States that a CCD agent can ask for (ECMA-323, ReqAgentState). Withdraw is `NOT_READY`."""
 
     LOGGED_ON = "loggedOn"
     LOGGED_OFF = "loggedOff"
@@ -128,10 +128,10 @@ class DeflectCall:
 
 @dataclass(frozen=True, slots=True)
 class GenerateDigits:
-    """Send DTMF `digits` (0-9, A-D, * and #) into `connection`."""
+    """Send DTMF `digits` (0-9, A-D, * and #) into `connection`. They may be somebody's PIN."""
 
     connection: ConnectionId
-    digits: str
+    digits: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +202,52 @@ VERBS: dict[type[Command], Verb] = {
 }
 
 
+def connections_of(command: Command) -> tuple[ConnectionId, ...]:
+    """The connections that `command` acts on; each has to be one of the commanding device."""
+    match command:
+        case TransferCall() | ConferenceCall() | AlternateCall():
+            return (command.held, command.active)
+        case MakeCall() | SetForwarding() | SetDoNotDisturb() | SetAgentState():
+            return ()
+        case _:
+            return (command.connection,)
+
+
+def device_of(command: Command) -> str:
+    """The device that `command` names; empty when it acts on connections."""
+    match command:
+        case MakeCall() | SetForwarding() | SetDoNotDisturb() | SetAgentState():
+            return command.device
+        case _:
+            return ""
+
+
+def destination_of(command: Command) -> str:
+    """The number that `command` makes the PBX dial, now or later; empty if it makes it dial none."""
+    match command:
+        case MakeCall():
+            return command.called
+        case ConsultationCall():
+            return command.consulted
+        case DeflectCall() | SetForwarding():
+            return command.destination
+        case _:
+            return ""
+
+
+def with_destination(command: Command, number: str) -> Command:
+    """`command` with `number` in the place of `destination_of`."""
+    match command:
+        case MakeCall():
+            return replace(command, called=number)
+        case ConsultationCall():
+            return replace(command, consulted=number)
+        case DeflectCall() | SetForwarding():
+            return replace(command, destination=number)
+        case _:
+            return command
+
+
 @dataclass(frozen=True, slots=True)
 class CommandDone:
     """The PBX did it. `connections` are those that the PBX names in its answer, the new call's own first."""
@@ -210,11 +256,12 @@ class CommandDone:
 
 
 class Refused(StrEnum):
-    """Why a request was certainly not executed, or that nobody knows. The dialect has a condition for each."""
+    """Why a request was not executed, or that nobody knows. The dialect has a condition for each."""
 
     FORBIDDEN = "forbidden"  # verb, device or destination is not on the site's lists
     EXPIRED = "expired"  # past its deadline, or it could not be begun before
     BUSY = "busy"  # too many commands at once, or too many calls a minute
+    CONFLICT = "conflict"  # the id was used for another command
     NO_PBX = "no-pbx"  # the PBX link is down: nothing was sent
     UNSUPPORTED = "unsupported"  # this adapter or PBX does not know the service
     STORE = "store"  # the id could not be written down, so nothing was sent
@@ -243,13 +290,19 @@ class CommandRequest:
     deadline: datetime
     command: Command
 
+    @property
+    def verb(self) -> Verb:
+        """What is asked."""
+        return VERBS[type(self.command)]
+
 
 class CommandExecutor(Protocol):
     """What a PBX adapter offers to whoever may command it."""
 
-    async def execute(self, command: Command) -> Outcome:
+    async def execute(self, command: Command, until: float) -> Outcome:
         """Ask the PBX, once, and wait for its answer, which is never repeated by itself.
 
+        Nothing is sent at or after `until`, in seconds of the clock that only grows: that is `EXPIRED`.
         `NO_PBX` and `UNSUPPORTED` say that nothing was sent, `PBX` that the PBX refused, `UNKNOWN_OUTCOME`
         that the link ended or the answer did not come in time. Never raises a `ConnectorError`.
         """
@@ -257,3 +310,41 @@ class CommandExecutor(Protocol):
 
 # The one answer to a request; called exactly once for each.
 Answer = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """A command that was begun. `fingerprint` tells it from another one with the same id.
+
+    `at` is when it was begun (UTC); `outcome` is None while it runs.
+    """
+
+    id: str
+    verb: Verb
+    device: str
+    user: str
+    fingerprint: str
+    at: datetime
+    deadline: datetime
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What the ledger knew at the start, oldest first; the outcome of the `interrupted` ids is unknown."""
+
+    commands: Sequence[Remembered] = ()
+    interrupted: Sequence[str] = ()
+
+
+class CommandLedger(Protocol):
+    """Which commands were begun, on disk. Each method raises `StoreError`."""
+
+    async def claim(self, begun: Remembered) -> None:
+        """Make `begun` durable. Raises as well when its id is known already."""
+
+    async def settle(self, id_: str, outcome: Outcome) -> None:
+        """Make the outcome of a begun command durable."""
+
+    async def recover(self, now: datetime) -> Recovery:
+        """All that is remembered. What ran when the process ended is unknown from now on."""

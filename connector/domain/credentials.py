@@ -9,6 +9,20 @@ only one of the two is valid, and we can't know which.
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from connector.domain.faults import FaultId
+
+# Why there is no code to log in with: only a person can help, so time is no reason to try again.
+NO_CODE = frozenset(
+    {
+        FaultId.NOT_ACTIVATED,
+        FaultId.CLOUD_RESET,
+        FaultId.CLOUD_DELETED,
+        FaultId.CREDENTIALS_DAMAGED,
+        FaultId.CREDENTIALS_FOREIGN,
+        FaultId.CREDENTIALS_KEY_MISSING,
+    }
+)
+
 
 class Activation(StrEnum):
     """What a person is told of the agent's activation."""
@@ -25,6 +39,20 @@ class CodeKind(StrEnum):
     ACCESS = "access"
 
 
+class Voided(StrEnum):
+    """Who made the codes void."""
+
+    RESET = "reset"  # the cloud: a new activation code waits there
+    DELETED = "deleted"  # the cloud: the PBX is gone there
+    ON_SITE = "on-site"  # `oxbridge reset`
+
+    @property
+    def fault(self) -> FaultId:
+        """What a person is told from then on."""
+        faults = {Voided.RESET: FaultId.CLOUD_RESET, Voided.DELETED: FaultId.CLOUD_DELETED}
+        return faults.get(self, FaultId.NOT_ACTIVATED)
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """A secret with its kind; never shown."""
@@ -38,11 +66,13 @@ class Credentials:
     """All codes the agent holds.
 
     `is_proven`: the access code has worked at least once, or stands behind a newer activation code.
+    `voided`: why there is no code although there was one.
     """
 
     activation_code: str | None = field(default=None, repr=False)
     access_code: str | None = field(default=None, repr=False)
     is_proven: bool = False
+    voided: Voided | None = None
 
     @property
     def activation(self) -> Activation:
@@ -83,6 +113,6 @@ class Credentials:
         return replace(self, activation_code=None)
 
     @staticmethod
-    def none() -> "Credentials":
-        """After a reset or delete from the cloud: every other parameter stays, the codes go."""
-        return Credentials()
+    def none(voided: Voided | None = None) -> "Credentials":
+        """No code: never activated, or `voided`. Every other parameter of the site stays."""
+        return Credentials(voided=voided)

@@ -18,7 +18,11 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """`error` is why the last life ended, kept until the link is connected; times are UTC."""
+    """`error` is why the last life ended, kept until the link is connected; times are UTC.
+
+    `since` is when `state` began, `down_since` when the link was last connected (else the start); None if
+    it is connected.
+    """
 
     name: str
     state: LinkState
@@ -26,3 +30,4 @@ class LinkStatus:
     error: ConnectorError | None = None
     next_try_at: datetime | None = None
     reconnects: int = 0
+    down_since: datetime | None = None

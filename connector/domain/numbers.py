@@ -144,12 +144,38 @@ class DialPlan:
         found = next(filter(None, self._readings(raw, dialled)), None)
         return found or Canonical(raw, reason=NotCanonical.UNASSIGNED)
 
-    def _readings(self, raw: str, dialled: str) -> Iterator[Canonical | None]:
+    def dialled(self, number: str) -> Canonical:
+        """The international form of `number` as a set dials it, read as the network will. Never raises.
+
+        Nothing is guessed here: the trunk prefix comes first, then the international or the national one. A
+        number that only makes sense without one of them is another one in the network, e.g. 0-112-...
+        """
+        trunk = self.outbound_prefix
+        if _DIALLED.match(number) is None or number.startswith("+"):
+            return Canonical(number, reason=NotCanonical.MALFORMED)
+        found = self._read_dialled(number, number[len(trunk) :]) if number.startswith(trunk) else None
+        return found or Canonical(number, reason=NotCanonical.UNASSIGNED)
+
+    def _read_dialled(self, raw: str, rest: str) -> Canonical | None:
+        national, abroad = self._prefixes()
+        if abroad and rest.startswith(abroad):
+            return _read_international(raw, f"+{rest[len(abroad) :]}")
+        if not rest.startswith(national):
+            return None
+        return _read_exact(raw, f"+{_numbering(self.country).calling_code}{rest[len(national) :]}")
+
+    def _prefixes(self) -> tuple[str, str]:
+        """The national and the international prefix, the country's own where the site has none of its own."""
         country = _numbering(self.country)
         national = country.national_prefix if self.national_prefix is None else self.national_prefix
         abroad = (
             country.international_prefix if self.international_prefix is None else self.international_prefix
         )
+        return national, abroad
+
+    def _readings(self, raw: str, dialled: str) -> Iterator[Canonical | None]:
+        country = _numbering(self.country)
+        national, abroad = self._prefixes()
         rests = self._without_trunk(dialled)
         for rest in rests:
             if rest.startswith(national):

@@ -25,31 +25,59 @@ class OutboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class OutboxState:
-    """What the disk knew at the start: `last_seq` is the highest sequence number that may have been used."""
+    """What the disk knew at the start: `last_seq` is the highest sequence number that may have been used.
+
+    `is_stored` is False for an epoch that lives in memory only, because no disk can be used.
+    """
 
     epoch: str
     last_seq: int
     acknowledged_seq: int
     unacknowledged: int
+    is_stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxBatch:
-    """One write: entries to keep, up to which to delete, up to which numbers are taken."""
+    """One write: entries to keep, up to which to delete, up to which numbers are taken.
+
+    `epoch` says whose numbers they are: a store with another one refuses the batch.
+    """
 
     entries: Sequence[OutboxEntry]
     acknowledged_seq: int
     reserved_seq: int
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxPage:
+    """Entries read back, in order, and the numbers of those that can't be read any more.
+
+    `is_last` says that nothing follows.
+    """
+
+    entries: Sequence[OutboxEntry]
+    damaged: Sequence[int] = ()
+    is_last: bool = True
 
 
 class OutboxDisk(Protocol):
     """The durable half of the outbox. Calls return at once; `done` is called on the loop."""
 
+    @property
+    def entries(self) -> int:
+        """How many entries are kept, as of the last write that is done."""
+
     def write(self, batch: OutboxBatch, done: Callable[[BaseException | None], None]) -> None:
         """Make `batch` durable, all of it or nothing."""
 
-    def read(self, after_seq: int, limit: int, done: Callable[[Sequence[OutboxEntry]], None]) -> None:
-        """The first `limit` entries above `after_seq`, in order; empty when there are none."""
+    def read(self, after_seq: int, limit: int, done: Callable[[OutboxPage | None], None]) -> None:
+        """The first `limit` entries above `after_seq`; None when they can't be read now."""
+
+    def reopen(self, new_epoch: str, done: Callable[[OutboxState | None], None]) -> None:
+        """The state of the file that is there now, born with `new_epoch` if it is new; None if none can be
+        used."""
 
 
 class EventSender(Protocol):
@@ -58,5 +86,7 @@ class EventSender(Protocol):
     def send_event(self, entry: OutboxEntry, epoch: str, *, replayed: bool) -> None:
         """Hand one event to the link; it is ordered behind everything sent before."""
 
-    def send_gap(self, epoch: str, first_seq: int, last_seq: int, count: int) -> None:
-        """Announce that `count` volatile events between the two numbers will never come."""
+    def send_gap(
+        self, epoch: str, first_seq: int, last_seq: int, count: int, *, durable: bool = False
+    ) -> None:
+        """Announce that `count` events of a class between the two numbers will never come."""

@@ -2,6 +2,9 @@
 
 Committing on the loop's thread would stop every link for the length of a disk flush; one commit an event
 would cost one flush an event. Here a batch is whatever waited while the disk was busy.
+
+A disk that fails does not end the thread: every job is answered with the trouble, which is over when a write
+works again. A damaged file is put aside, never deleted, and a new one is born.
 """
 
 import asyncio
@@ -10,12 +13,14 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.domain.errors import StoreError
 from connector.domain.faults import FaultId
+from connector.store.database import MAX_BYTES, Database, Migration, is_damage, is_disk_trouble
 
 Result = TypeVar("Result")
 Job = Callable[[sqlite3.Connection], Any]
@@ -25,6 +30,8 @@ Done = Callable[[Any, BaseException | None], None]
 MAX_JOBS_PER_COMMIT = 500
 # Jobs that wait for the disk; the bridge's own bounds are far below. Beyond it a job is refused.
 MAX_WAITING_JOBS = 50_000
+# How often a disk in trouble is tried: a person who made room sees the alarm end at once.
+PROBE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -32,19 +39,44 @@ _log = logging.getLogger(__name__)
 class Writer:
     """Runs jobs on the one connection; a job's result is delivered after its group is durable on disk.
 
-    `migrations` are applied in order, once each, and counted in `user_version`.
+    `migrations` are applied in order, once each, and counted in `user_version`; `check` reads what has to be
+    readable before the file is trusted; the file never grows beyond `max_bytes`.
+
+    Both listeners are called on the loop: `on_trouble` with the present state of the disk whenever it
+    changes, `on_replaced` when another file has taken the place of the one before: what was read from that
+    one holds no more.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[Callable[[sqlite3.Connection], None]]) -> None:
-        self._path = path
-        self._migrations = migrations
+    def __init__(
+        self,
+        path: Path,
+        migrations: Sequence[Migration],
+        *,
+        check: Callable[[sqlite3.Connection], None] = lambda _: None,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._database = Database(path, migrations, check, max_bytes=max_bytes)
         self._jobs: queue.SimpleQueue[tuple[Job, Done] | None] = queue.SimpleQueue()
         self._waiting = 0
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_failing = False
+        self._probe_at = 0.0
+        self.trouble: StoreError | None = None
+        self.on_trouble: Callable[[StoreError | None], None] = lambda _: None
+        self.on_replaced: Callable[[], None] = lambda: None
+
+    @property
+    def put_aside(self) -> Path | None:
+        """The damaged file that was replaced last, by this process."""
+        return self._database.put_aside
 
     async def start(self) -> None:
-        """Open the database and start the thread. Raises `StoreError`."""
+        """Open the database and start the thread.
+
+        A damaged file is replaced, and a disk that fails is waited for. Raises `StoreError` when there is no
+        file and none can be made, and when the file was written by another version.
+        """
         self._loop = asyncio.get_running_loop()
         started: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(
@@ -92,49 +124,33 @@ class Writer:
         self._waiting += 1
         self._jobs.put((job, done))
 
+    def call_soon(self, done: Done, result: Any, error: BaseException | None) -> None:
+        """Call `done` on the loop, after whoever asks has returned."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon(done, result, error)
+
     # The writer thread ------------------------------------------------------------------------------
 
     def _run(self, loop: asyncio.AbstractEventLoop, started: "asyncio.Future[None]") -> None:
         try:
-            connection = self._open()
-        except (sqlite3.Error, OSError, StoreError) as error:
-            reason = (
-                error if isinstance(error, StoreError) else StoreError(FaultId.STORE_UNUSABLE, str(error))
-            )
-            loop.call_soon_threadsafe(started.set_exception, reason)
-            return
+            self._database.open()
+        except StoreError as error:
+            if not self._database.may_come_back:
+                loop.call_soon_threadsafe(started.set_exception, error)
+                return
+            self._tell_trouble(loop, error)
         loop.call_soon_threadsafe(started.set_result, None)
-        with contextlib.closing(connection):
-            while self._commit_next_group(connection, loop):
-                pass
+        with contextlib.closing(self._database):
+            while self._commit_next_group(loop):
+                if self._is_failing and time.monotonic() >= self._probe_at:
+                    self._probe(loop)
 
-    def _open(self) -> sqlite3.Connection:
-        self._path.touch(mode=0o600, exist_ok=True)
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            # FULL: a commit that was reported survives the loss of power, not only of the process.
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA journal_size_limit=16777216")
-            self._migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > len(self._migrations):
-            raise StoreError(FaultId.STORE_OTHER_VERSION, f"version {version}, known {len(self._migrations)}")
-        for number, migration in enumerate(self._migrations[version:], start=version + 1):
-            connection.execute("BEGIN IMMEDIATE")
-            migration(connection)
-            connection.execute(f"PRAGMA user_version={number}")
-            connection.execute("COMMIT")
-
-    def _commit_next_group(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> bool:
+    def _commit_next_group(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Wait for a job, take those behind it, commit them together. False when the store is to close."""
-        item = self._jobs.get()
+        try:
+            item = self._jobs.get(timeout=PROBE_SECONDS if self._is_failing else None)
+        except queue.Empty:
+            return True
         group: list[tuple[Job, Done]] = []
         while item is not None:
             group.append(item)
@@ -145,30 +161,90 @@ class Writer:
             except queue.Empty:
                 break
         if group:
-            results = _run_group(connection, group)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(self._deliver, results)
+            results = self._run_group(loop, group)
+            _tell(loop, self._deliver, results)
         return item is not None
+
+    def _run_group(
+        self, loop: asyncio.AbstractEventLoop, group: list[tuple[Job, Done]]
+    ) -> list[tuple[Done, Any, BaseException | None]]:
+        connection = self._database.connection
+        if connection is None:
+            return [(done, None, self._database.failure) for _, done in group]
+        try:
+            return _in_one_transaction(connection, group)
+        except Exception as error:  # any failure of one job must not fail its neighbours
+            if is_damage(error) or is_disk_trouble(error):
+                return self._fail(loop, group, error)
+            if len(group) == 1:
+                _log.warning("store write failed: %s", error)
+                failure = _store_error(error)
+                return [(group[0][1], None, failure)]
+        return [result for job in group for result in self._run_group(loop, [job])]
+
+    def _fail(
+        self, loop: asyncio.AbstractEventLoop, group: list[tuple[Job, Done]], error: Exception
+    ) -> list[tuple[Done, Any, BaseException | None]]:
+        """The disk or the file fails: nothing of `group` is kept."""
+        failure = _store_error(error)
+        if is_damage(error):
+            self._replace(loop, error)
+        elif len(group) > 1:
+            # In a full store the small ones, and those that delete, may still go.
+            return [result for job in group for result in self._run_group(loop, [job])]
+        else:
+            self._tell_trouble(loop, failure)
+        return [(done, None, failure) for _, done in group]
+
+    def _replace(self, loop: asyncio.AbstractEventLoop, error: Exception) -> None:
+        try:
+            self._database.replace(error)
+        except StoreError as trouble:
+            self._tell_trouble(loop, trouble)
+        else:
+            _tell(loop, self._replaced)
+
+    def _probe(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Whether the disk works again; if the file could not be opened before, it is another one now."""
+        had_none = self._database.connection is None
+        self._probe_at = time.monotonic() + PROBE_SECONDS
+        try:
+            self._database.probe()
+        except StoreError:
+            return
+        self._is_failing = False
+        if had_none:
+            _tell(loop, self._replaced)
+        _tell(loop, self._set_trouble, None)
+
+    def _tell_trouble(self, loop: asyncio.AbstractEventLoop, error: StoreError) -> None:
+        if not self._is_failing:
+            self._is_failing = True
+            self._probe_at = time.monotonic() + PROBE_SECONDS
+            _tell(loop, self._set_trouble, error)
+
+    # On the loop --------------------------------------------------------------------------------------
 
     def _deliver(self, results: list[tuple[Done, Any, BaseException | None]]) -> None:
         self._waiting -= len(results)
         for done, result, error in results:
             done(result, error)
 
+    def _set_trouble(self, error: StoreError | None) -> None:
+        self.trouble = error
+        self.on_trouble(error)
 
-def _run_group(
-    connection: sqlite3.Connection, group: list[tuple[Job, Done]]
-) -> list[tuple[Done, Any, BaseException | None]]:
-    try:
-        return _in_one_transaction(connection, group)
-    except Exception as error:  # any failure of one job must not fail its neighbours
-        if len(group) == 1:
-            _log.warning("store write failed: %s", error)
-            failure = (
-                error if isinstance(error, StoreError) else StoreError(FaultId.STORE_UNUSABLE, str(error))
-            )
-            return [(group[0][1], None, failure)]
-    return [result for job in group for result in _run_group(connection, [job])]
+    def _replaced(self) -> None:
+        self.on_replaced()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(call, *arguments)
+
+
+def _store_error(error: Exception) -> StoreError:
+    return error if isinstance(error, StoreError) else StoreError(FaultId.STORE_UNUSABLE, str(error))
 
 
 def _in_one_transaction(

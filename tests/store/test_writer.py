@@ -68,10 +68,22 @@ async def test_a_newer_store_is_refused_by_name(tmp_path: Path) -> None:
     assert refused.value.fault is FaultId.STORE_OTHER_VERSION
 
 
-async def test_a_store_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "store.db").write_bytes(b"not a database, but long enough to look at" * 100)
+async def test_a_file_that_is_no_database_is_put_aside_and_kept(tmp_path: Path) -> None:
+    words = b"not a database, but long enough to look at" * 100
+    (tmp_path / "store.db").write_bytes(words)
+    writer = Writer(tmp_path / "store.db", [create])
+    await writer.start()
+    assert await writer.submit(insert(1)) == 1
+    await writer.aclose()
+    assert writer.put_aside is not None
+    assert writer.put_aside.name.startswith("store.db.damaged-2")
+    assert writer.put_aside.read_bytes() == words
+    assert writer.trouble is None
+
+
+async def test_a_first_start_that_can_make_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as refused:
-        await Writer(tmp_path / "store.db", [create]).start()
+        await Writer(tmp_path / "nowhere" / "store.db", [create]).start()
     assert refused.value.fault is FaultId.STORE_UNUSABLE
 
 
