@@ -1,7 +1,7 @@
 """The conf channel (docs/protocols/pcg.md, section 2): hello, access code, settings, monitors.
 
 Writers give the payload of an iq, readers take it. A payload that breaks the protocol raises
-`RemoteProtocolError`. The device list has a module of its own, `devices`.
+`RemoteProtocolError`. The device list and the content of the settings have modules of their own.
 """
 
 from collections.abc import Callable, Sequence
@@ -85,7 +85,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole set of `revision`, replacing what the agent has; its children are as documented."""
+    """The whole set of `revision`, replacing what the agent has; `settings` reads its content."""
 
     revision: int
     content: Element
@@ -158,11 +158,6 @@ def access(proposal: Access) -> str:
     return f'<access xmlns="{CONF}"{attributes(transaction=proposal.transaction, code=proposal.code)}/>'
 
 
-def settings(revision: int, content: str) -> str:
-    """G → A, set. `content` is the serialised children, in `urn:oxbridge:conf:1`."""
-    return f'<settings xmlns="{CONF}" revision="{revision}">{content}</settings>'
-
-
 def monitor_pages(monitors: Sequence[Monitor]) -> list[MonitorsPage]:
     """The whole set in pages that each fit a frame; an empty set is one empty page."""
     cut = paged(monitors, _monitor, limit=MAX_DEVICES_PER_PAGE)
@@ -221,7 +216,8 @@ def _monitor(monitor: Monitor) -> str:
     return f"<monitor{attributes(number=monitor.number, user=monitor.user or None, on=is_on)}/>"
 
 
-def _read_hello_request(payload: Element) -> HelloRequest:
+def read_hello_request(payload: Element) -> HelloRequest:
+    """The gateway's greeting. Raises `RemoteProtocolError`."""
     return HelloRequest(
         system=text_field(payload, "system", _CLAUSE),
         time=time_field(payload, "time", _CLAUSE),
@@ -272,7 +268,7 @@ def _read_disconnect(payload: Element) -> Disconnect:
 
 
 _COMMANDS: dict[str, Callable[[Element], Command]] = {
-    f"{{{CONF}}}hello": _read_hello_request,
+    f"{{{CONF}}}hello": read_hello_request,
     f"{{{CONF}}}access": _read_access,
     f"{{{CONF}}}settings": _read_settings,
     f"{{{CONF}}}devices": read_devices_request,

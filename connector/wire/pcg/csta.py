@@ -1,7 +1,7 @@
 """The csta channel (docs/protocols/pcg.md, section 3): events, acknowledgements, gaps, snapshots, PBX state.
 
 An event is made of a body that is built once and stored, and a head that is put around it when it is sent:
-the head alone knows the outbox's numbering. Commands are not part of this version.
+the head alone knows the outbox's numbering. Commands stand in `connector.wire.pcg.commands`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,6 +35,10 @@ from connector.wire.pcg.names import (
 )
 from connector.wire.pcg.paging import page_of, paged
 from connector.wire.xmpp.xml import attributes, escaped
+
+# Ranges above the acknowledged number in one acknowledgement: a backlog beside live events makes one, each
+# live call that waits for the backlog one more.
+MAX_HELD_RANGES = 8
 
 _CLAUSE = "protocol, section 3"
 _EVENT = f"{{{CSTA}}}event"
@@ -83,10 +87,14 @@ class ReceivedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """The gateway holds everything of `epoch` up to and including `seq`."""
+    """The gateway holds everything of `epoch` up to and including `seq`, and the ranges `held` above it.
+
+    A range is its first and last number; the ranges rise. At most `MAX_HELD_RANGES`, the highest ones.
+    """
 
     epoch: str
     seq: int
+    held: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +153,11 @@ def event_payload(head: EventHead, body: str) -> str:
 
 def acknowledgement(ack: Acknowledgement) -> str:
     """G → A, message."""
-    return f'<ack xmlns="{CSTA}" epoch="{escaped(ack.epoch)}" seq="{ack.seq}"/>'
+    head = f'<ack xmlns="{CSTA}" epoch="{escaped(ack.epoch)}" seq="{ack.seq}"'
+    if not ack.held:
+        return head + "/>"
+    held = "".join(f'<held from="{first}" to="{last}"/>' for first, last in ack.held)
+    return f"{head}>{held}</ack>"
 
 
 def gap(announced: Gap) -> str:
@@ -219,7 +231,16 @@ def read_event(payload: Element) -> tuple[EventHead, CallEvent | Element]:
 def read_acknowledgement(payload: Element) -> Acknowledgement:
     """What a message of the gateway brings."""
     expect(payload, CSTA, "ack", _CLAUSE)
-    return Acknowledgement(text_field(payload, "epoch", _CLAUSE), integer_field(payload, "seq", _CLAUSE))
+    seq = integer_field(payload, "seq", _CLAUSE)
+    held: list[tuple[int, int]] = []
+    free = seq + 1
+    for one in children(payload, "held", _CLAUSE, limit=MAX_HELD_RANGES):
+        # Between two ranges at least one number is missing: else they were one.
+        first = integer_field(one, "from", _CLAUSE, low=free + 1)
+        last = integer_field(one, "to", _CLAUSE, low=first)
+        held.append((first, last))
+        free = last + 1
+    return Acknowledgement(text_field(payload, "epoch", _CLAUSE), seq, tuple(held))
 
 
 def read_snapshot_request(payload: Element) -> SnapshotRequest:

@@ -1,7 +1,7 @@
-"""The http channel (docs/protocols/pcg.md, section 4): HTTP over XMPP, XEP-0332, bodies in the stanza only.
+"""The http channel (docs/protocols/pcg.md, section 4): HTTP over XMPP, XEP-0332.
 
-Chunked, in-band and Jingle bodies are not part of this version: a request says so, a body over the limit is
-answered 413, and a peer that sends one all the same breaks the protocol.
+A body that a stanza can't hold goes in chunks, see `chunks`. In-band and Jingle bodies are not part of this
+version: a request says so, and a peer that sends one all the same breaks the protocol.
 """
 
 import binascii
@@ -27,6 +27,8 @@ MAX_HEADERS = 32
 MAX_HEADER_CHARS = 1_024
 # RFC 9110, 4.1 recommends 8,000; our resources have a handful of short names.
 MAX_RESOURCE_CHARS = 1_024
+# XEP-0332, 4.1: what a requester may ask for as the size of a chunk, and what holds if it does not.
+MAX_ASKED_CHUNK_BYTES = 65_536
 
 _MAX_BASE64_CHARS = (MAX_BODY_BYTES + 2) // 3 * 4
 # Text grows when it is escaped: JSON's quotes six times. Beyond this base64 is the shorter way.
@@ -61,38 +63,37 @@ class HttpRequest:
     resource: str
     headers: Headers = ()
     body: Body = None
+    max_chunk_bytes: int = MAX_ASKED_CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A response. `message` is the reason phrase, for people."""
+    """A response. `message` is the reason phrase, for people; `stream_id` names the chunks of its body."""
 
     status: int
     headers: Headers = ()
     body: Body = None
     message: str = ""
+    stream_id: str = ""
 
 
 def request(wanted: HttpRequest) -> str:
     """G → A, set. Raises `LocalProtocolError` when the request or its body can't be carried."""
     if not _TOKEN.match(wanted.method) or not _is_resource(wanted.resource):
         raise LocalProtocolError(FaultId.OWN_PROTOCOL, "an HTTP request with a malformed method or resource")
-    fields = attributes(method=wanted.method, resource=wanted.resource, version="1.1")
+    chunk = None if wanted.max_chunk_bytes == MAX_ASKED_CHUNK_BYTES else str(wanted.max_chunk_bytes)
+    fields = attributes(method=wanted.method, resource=wanted.resource, version="1.1", maxChunkSize=chunk)
     # XEP-0332, 4.1: what the requester does not support it has to deny.
     return f'<req xmlns="{HTTP}"{fields} sipub="false" ibb="false" jingle="false">{_content(wanted)}</req>'
 
 
 def response(given: HttpResponse) -> str:
-    """A → G, the result of `request`. Raises `LocalProtocolError` if it can't be carried: see `bounded`."""
+    """A → G, the result of `request`. Raises `LocalProtocolError` if it can't be carried: see `chunks`."""
     fields = attributes(version="1.1", statusCode=str(given.status), statusMessage=_message(given))
-    return f'<resp xmlns="{HTTP}"{fields}>{_content(given)}</resp>'
-
-
-def bounded(given: HttpResponse) -> HttpResponse:
-    """`given`, or 413 in its place when its body is over the limit."""
-    if _body_bytes(given.body) <= MAX_BODY_BYTES:
-        return given
-    return _plain(413, f"the answer is over {MAX_BODY_BYTES} bytes")
+    chunked = (
+        f"<data><chunkedBase64{attributes(streamId=given.stream_id)}/></data>" if given.stream_id else ""
+    )
+    return f'<resp xmlns="{HTTP}"{fields}>{_content(given)}{chunked}</resp>'
 
 
 def refusal(asked: HttpRequest, resources: Container[str]) -> HttpResponse | None:
@@ -101,12 +102,17 @@ def refusal(asked: HttpRequest, resources: Container[str]) -> HttpResponse | Non
     Only GET (405), only the paths `resources` (403: what else exists is nobody's business), no body (413).
     """
     if asked.method != "GET":
-        return _plain(405, "only GET is served", ("Allow", "GET"))
+        return refused(405, "only GET is served", ("Allow", "GET"))
     if asked.resource.partition("?")[0] not in resources:
-        return _plain(403, "not served here")
+        return refused(403, "not served here")
     if asked.body:
-        return _plain(413, "a GET takes no body")
+        return refused(413, "a GET takes no body")
     return None
+
+
+def refused(status: int, text: str, *headers: tuple[str, str]) -> HttpResponse:
+    """An answer that says no, in one line of text."""
+    return HttpResponse(status, (*headers, _PLAIN), text, _PHRASES[status])
 
 
 def read_request(payload: Element) -> HttpRequest:
@@ -117,23 +123,24 @@ def read_request(payload: Element) -> HttpRequest:
     if not _TOKEN.match(method) or not _is_resource(resource):
         raise broken(payload, "has a malformed method or resource", _CLAUSE)
     _check_version(payload)
-    return HttpRequest(method, resource, _read_headers(payload), _read_body(payload))
+    chunk = integer_field(
+        payload, "maxChunkSize", _CLAUSE, low=1, high=MAX_ASKED_CHUNK_BYTES, default=MAX_ASKED_CHUNK_BYTES
+    )
+    return HttpRequest(method, resource, _read_headers(payload), _read_body(payload), chunk)
 
 
 def read_response(payload: Element) -> HttpResponse:
     """The response in `<resp>`. Raises `RemoteProtocolError`."""
     expect(payload, HTTP, "resp", _CLAUSE)
     _check_version(payload)
+    stream_id = _read_stream_id(payload)
     return HttpResponse(
         status=integer_field(payload, "statusCode", _CLAUSE, low=100, high=599),
         headers=_read_headers(payload),
-        body=_read_body(payload),
+        body=None if stream_id else _read_body(payload),
+        stream_id=stream_id,
         message=optional_field(payload, "statusMessage", _CLAUSE, limit=MAX_WORD_CHARS),
     )
-
-
-def _plain(status: int, text: str, *headers: tuple[str, str]) -> HttpResponse:
-    return HttpResponse(status, (*headers, _PLAIN), text, _PHRASES[status])
 
 
 def _message(given: HttpResponse) -> str | None:
@@ -210,6 +217,12 @@ def _header_value(header: Element) -> str:
     if len(value) > MAX_HEADER_CHARS or not value.isprintable():
         raise broken(header, "has a value too long or not printable", "XEP-0131, 2")
     return value
+
+
+def _read_stream_id(payload: Element) -> str:
+    """The name of the chunks that bring the body; empty if they do not."""
+    chunked = payload.find(f"{{{HTTP}}}data/{{{HTTP}}}chunkedBase64")
+    return "" if chunked is None else text_field(chunked, "streamId", _CLAUSE, limit=MAX_WORD_CHARS)
 
 
 def _read_body(payload: Element) -> Body:

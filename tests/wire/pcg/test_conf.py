@@ -2,6 +2,7 @@
 
 import pytest
 
+from connector.domain.configuration import MonitorRefusal
 from connector.domain.errors import RemoteProtocolError
 from connector.wire.pcg import conf
 from connector.wire.pcg.names import MAX_DEVICES_PER_PAGE, MAX_PAYLOAD_BYTES
@@ -69,7 +70,7 @@ def test_a_whole_set_of_monitors_goes_in_pages(count: int) -> None:
 def test_a_reason_of_a_later_version_is_a_refusal() -> None:
     frame = f'<monitors {NS}><monitor number="1" reason="moon-phase"/></monitors>'
     assert conf.read_monitors_result(parse(frame)).refused == (
-        conf.RefusedMonitor("1", conf.MonitorRefusal.REFUSED),
+        conf.RefusedMonitor("1", MonitorRefusal.REFUSED),
     )
 
 

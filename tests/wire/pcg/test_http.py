@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.domain.errors import LocalProtocolError, RemoteProtocolError
-from connector.wire.pcg import http
+from connector.wire.pcg import chunks, http
 from connector.wire.xmpp.xml import MAX_FRAME_BYTES, parse
 
 NS = 'xmlns="urn:xmpp:http"'
@@ -39,7 +39,7 @@ def test_every_body_arrives(body: str | bytes | None) -> None:
 )
 def test_a_full_body_fits_a_frame_whatever_is_in_it(body: str | bytes) -> None:
     response = http.HttpResponse(200, (), body)
-    assert http.bounded(response) is response
+    assert chunks.answer(response, "s").chunks == ()
     frame = http.response(response)
     assert len(frame.encode()) < MAX_FRAME_BYTES
     read = http.read_response(parse(frame)).body
@@ -47,12 +47,16 @@ def test_a_full_body_fits_a_frame_whatever_is_in_it(body: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("body", ["x" * (http.MAX_BODY_BYTES + 1), b"x" * (http.MAX_BODY_BYTES + 1)])
-def test_a_body_over_the_limit_is_answered_413(body: str | bytes) -> None:
-    response = http.HttpResponse(200, (), body)
+def test_a_body_over_the_limit_is_nothing_for_one_stanza(body: str | bytes) -> None:
     with pytest.raises(LocalProtocolError):
-        http.response(response)
-    refused = http.read_response(parse(http.response(http.bounded(response))))
-    assert refused.status == 413
+        http.response(http.HttpResponse(200, (), body))
+
+
+def test_a_requester_may_ask_for_smaller_chunks() -> None:
+    asked = http.HttpRequest("GET", "/devices", max_chunk_bytes=1_024)
+    assert http.read_request(parse(http.request(asked))) == asked
+    with pytest.raises(RemoteProtocolError):
+        http.read_request(parse(http.request(asked).replace("1024", "0")))
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
 
 from connector.domain.calls import CallEvent
-from connector.wire.pcg import conf, csta, devices, ecma323, http, rva
+from connector.wire.pcg import commands, conf, csta, devices, ecma323, http, rva
+from connector.wire.pcg.ecma323.responses import response_connections, response_element
+from connector.wire.pcg.settings import read_settings, settings
 from connector.wire.xmpp.xml import parse
 from tests.wire.pcg.plain import plain, shape
 
@@ -30,10 +31,8 @@ def write_command(command: conf.Command) -> str:
             return conf.hello_request(command)
         case conf.Access():
             return conf.access(command)
-        case conf.Settings(revision, content):
-            return conf.settings(
-                revision, "".join(ElementTree.tostring(one, encoding="unicode") for one in content)
-            )
+        case conf.Settings():
+            return settings(read_settings(command))
         case devices.DevicesRequest():
             return devices.devices_request()
         case conf.MonitorsPage():
@@ -71,6 +70,8 @@ CODECS = {
     "conf.devices": Codec(devices.read_device_report, write_devices),
     "conf.monitors-result": Codec(conf.read_monitors_result, conf.monitors_result),
     "csta.event": Codec(read_event, write_event),
+    "csta.command": Codec(lambda element: commands.read_command(element, "cmd-1"), commands.command),
+    "csta.response": Codec(response_connections, lambda answer: response_element(*answer)),
     "csta.ack": Codec(csta.read_acknowledgement, csta.acknowledgement),
     "csta.gap": Codec(csta.read_report, csta.gap),
     "csta.snapshot-request": Codec(csta.read_snapshot_request, lambda _: csta.snapshot_request()),
