@@ -13,7 +13,7 @@ from bench.machine import machine_line
 from bench.rounds import NORMAL, QUICK, tell
 
 # In the order of the report. The pipeline goes first: it is the one that a warm machine hurts most.
-NAMES = ("pipeline", "peer", "codecs", "startup")
+NAMES = ("pipeline", "peer", "codecs", "startup", "fleet", "backlog")
 
 
 def main() -> None:

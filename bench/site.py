@@ -88,6 +88,7 @@ class Site:
         self._source = EventSource(lambda count: self._monitoring.set() if count == len(DEVICES) else None)
         self._monitoring = asyncio.Event()
         self._agent: Process | None = None
+        self._system: System | None = None
         self._sent = 0
 
     @property
@@ -104,18 +105,10 @@ class Site:
 
     async def start(self, command: AgentCommand) -> None:
         """Start source and agent, activate it, and wait until everything is monitored and connected."""
-        system = self._new_system()
+        system = self._system = self._new_system()
         talk = AgentProcess(self.place)
         talk.configure(self._tables(system.pbx_id, await self._source.start()))
-        with self.place.log_file.open("ab") as log:
-            self._agent = await asyncio.create_subprocess_exec(
-                *near_end(*command.arguments, str(self.place.config_file), *command.more),
-                stdin=DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **command.environment},
-                cwd=top(),
-            )
+        await self.launch(command)
         await _until(self.place.socket.exists, "the agent's control socket")
         await talk.activate(system.public_code, lambda _: None)
         await _until(
@@ -125,8 +118,39 @@ class Site:
             await self._monitoring.wait()
         await asyncio.sleep(0.5)  # what follows the start, such as the list of devices, is not measured
 
-    async def aclose(self) -> None:
-        """Stop the agent in order, then the source."""
+    async def launch(self, command: AgentCommand) -> None:
+        """Start the agent's process; it is not waited for."""
+        self._monitoring.clear()
+        with self.place.log_file.open("ab") as log:
+            self._agent = await asyncio.create_subprocess_exec(
+                *near_end(*command.arguments, str(self.place.config_file), *command.more),
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **command.environment},
+                cwd=top(),
+            )
+
+    async def connected(self) -> None:
+        """Wait until the gateway has opened the channel of call events, and the source is monitored."""
+        system = self._system
+        if system is None:
+            raise BenchmarkFailed("the agent was not started")
+        while not system.channels[Channel.CSTA]:  # noqa: ASYNC110 - another process makes it so
+            await asyncio.sleep(0.002)
+        await self._monitoring.wait()
+
+    def watch(self, arrivals: "Arrivals") -> None:
+        """Let `arrivals` record the events from now on."""
+        if self._system is not None:
+            self.arrivals = self._system.events = arrivals
+
+    def send(self, frames: Sequence[bytes]) -> None:
+        """Let the PBX report."""
+        self._send(frames)
+
+    async def stop(self) -> None:
+        """Stop the agent in order."""
         if self._agent is not None and self._agent.returncode is None:
             self._agent.send_signal(signal.SIGTERM)
             try:
@@ -135,6 +159,10 @@ class Site:
             except TimeoutError:
                 self._agent.kill()
                 await self._agent.wait()
+
+    async def aclose(self) -> None:
+        """Stop the agent in order, then the source."""
+        await self.stop()
         await self._source.aclose()
 
     async def saturated(self, frames: Sequence[bytes]) -> float:

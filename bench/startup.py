@@ -110,7 +110,7 @@ async def _seconds_to_answer(place: AgentPlace, environment: Mapping[str, str]) 
     )
     try:
         async with asyncio.timeout(_START_SECONDS):
-            answer = await _first_answer(place.socket)
+            answer = await first_answer(place.socket)
         seconds = time.perf_counter() - began
     finally:
         process.send_signal(signal.SIGTERM)
@@ -120,7 +120,7 @@ async def _seconds_to_answer(place: AgentPlace, environment: Mapping[str, str]) 
     return seconds
 
 
-async def _first_answer(socket: Path) -> bytes:
+async def first_answer(socket: Path) -> bytes:
     """The first line of the answer to a question that is asked as soon as somebody listens."""
     while True:
         try:
