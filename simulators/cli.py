@@ -1,11 +1,12 @@
 """`oxbridge-sim`: the simulators by hand and in CI."""
 
 import asyncio
+import gc
 import json
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,27 @@ def demo(kind: str, *, once: bool, as_json: bool) -> None:
 )
 @click.option("--calls-per-second", type=click.FloatRange(0, 100), default=0.0, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the random calls.")
-def pbx(*, kind: str, host: str, port: int, devices: int | None, calls_per_second: float, seed: int) -> None:
+@click.option(
+    "--switching",
+    type=click.Choice(["prompt", "late", "never"]),
+    default="prompt",
+    show_default=True,
+    help="When it answers switching requests, which it obeys in any case; late is after five seconds.",
+)
+def pbx(
+    *,
+    kind: str,
+    host: str,
+    port: int,
+    devices: int | None,
+    calls_per_second: float,
+    seed: int,
+    switching: str,
+) -> None:
     """A PBX with its CSTA port."""
-    _run(lambda: _pbx(kind, host, port, devices=devices, rate=calls_per_second, seed=seed))
+    _run(
+        lambda: _pbx(kind, host, port, devices=devices, rate=calls_per_second, seed=seed, switching=switching)
+    )
 
 
 @main.command()
@@ -59,9 +78,27 @@ def pbx(*, kind: str, host: str, port: int, devices: int | None, calls_per_secon
     "--port", type=click.IntRange(0, 65535), default=8443, show_default=True, help="0: any free one."
 )
 @click.option("--directory", type=click.Path(path_type=Path, file_okay=False), help="For the certificates.")
-def gateway(host: str, port: int, directory: Path | None) -> None:
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Keep systems, events and certificates in --directory, and go on with them at the next start.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Misbehave so from the start; several may be given. --fault list shows them all.",
+)
+def gateway(host: str, port: int, directory: Path | None, *, keep: bool, faults: tuple[str, ...]) -> None:
     """The PBX Cloud Gateway with its administration."""
-    _run(lambda: _gateway(host, port, directory))
+    if keep and directory is None:
+        raise click.UsageError("--keep needs --directory")
+    if "list" in faults:
+        _list_faults()
+        return
+    switched = [_read_fault(text) for text in faults]
+    _run(lambda: _gateway(host, port, directory, keep=keep, faults=switched))
 
 
 @main.command()
@@ -105,18 +142,21 @@ def _narrate(who: str, what: str) -> None:
     click.echo(f"{click.style(f'{who:>{_WHO_WIDTH}}', bold=True)}  {what}")
 
 
-async def _pbx(kind: str, host: str, port: int, *, devices: int | None, rate: float, seed: int) -> None:
+async def _pbx(
+    kind: str, host: str, port: int, *, devices: int | None, rate: float, seed: int, switching: str
+) -> None:
     from random import Random
 
     from connector.domain.identifiers import PbxKind
     from simulators.clock import SystemClock
     from simulators.pbx.load import run_load
     from simulators.pbx.server import PbxSimulator
-    from simulators.pbx.settings import PbxWorld, default_sets
+    from simulators.pbx.settings import CstaBehaviour, PbxWorld, SwitchingAnswer, default_sets
 
     sets = default_sets(PbxKind(kind), devices)
+    csta = CstaBehaviour(switching=SwitchingAnswer(switching))
     simulator = PbxSimulator(
-        PbxWorld(kind=PbxKind(kind), host=host, port=port, sets=sets), clock=SystemClock()
+        PbxWorld(kind=PbxKind(kind), host=host, port=port, sets=sets, csta=csta), clock=SystemClock()
     )
     await _started(simulator.start)
     numbers = sorted(simulator.sets)
@@ -133,11 +173,44 @@ async def _pbx(kind: str, host: str, port: int, *, devices: int | None, rate: fl
         await simulator.aclose()
 
 
-async def _gateway(host: str, port: int, directory: Path | None) -> None:
+def _list_faults() -> None:
+    from simulators.gateway.faults import FAULTS
+
+    for fault in FAULTS.values():
+        value = f" [{fault.value:g} {fault.unit}]" if fault.unit else ""
+        click.echo(f"{fault.name:18} {fault.what}{value}")
+
+
+def _read_fault(text: str) -> tuple[str, float]:
+    """A switch's name and value; 0 takes its own. Raises click.BadParameter."""
+    from simulators.gateway.faults import MAX_VALUE, is_fault
+
+    name, _, value = text.partition("=")
+    if not is_fault(name):
+        raise click.BadParameter(
+            f"no fault is called {name!r}; --fault list shows them", param_hint="--fault"
+        )
+    try:
+        number = float(value or 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= MAX_VALUE:
+        raise click.BadParameter(f"{value!r} is no number from 0 to {MAX_VALUE}", param_hint="--fault")
+    return name, number
+
+
+async def _gateway(
+    host: str, port: int, directory: Path | None, *, keep: bool, faults: Sequence[tuple[str, float]]
+) -> None:
+    from simulators.gateway.faults import FaultName
     from simulators.gateway.server import GatewaySettings, GatewaySimulator
 
     with tempfile.TemporaryDirectory(prefix="oxbridge-gateway-") as temporary:
-        simulator = GatewaySimulator(GatewaySettings(directory or Path(temporary), host=host, port=port))
+        settings = GatewaySettings(directory or Path(temporary), host=host, port=port, keeps=keep)
+        simulator = GatewaySimulator(settings)
+        for name, value in faults:
+            simulator.gateway.faults.switch_on(FaultName(name), value)
+            _narrate("gateway", f"fault {name} is on")
         await _started(simulator.start)
         _narrate(
             "gateway", f"console {simulator.url}/, agents {simulator.url.replace('https', 'wss')}/websocket"
@@ -169,6 +242,9 @@ async def _started(start: Callable[[], Awaitable[None]]) -> None:
         await start()
     except OSError as error:
         raise click.ClickException(f"can't listen: {error.strerror}; give another --port, or 0") from None
+    # Code and tables live as long as the process: no collection has to look through them again.
+    gc.collect()
+    gc.freeze()
 
 
 async def _until_interrupted() -> None:

@@ -3,20 +3,36 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from simulators.certs import Certificates
 
-# docs/protocols/pcg.md, section 1: a larger message is closed with 1009.
-MAX_MESSAGE_BYTES = 65_536
-# Half-open links are found within 15 s: 5 s to the ping, 5 s for the pong, and some slack.
-PING_SECONDS = 5.0
 # How long `aclose` waits for peers that do not close.
 GRACE_SECONDS = 5
+
+
+# How long a connection may take to send the line of its first request, and a WebSocket's the whole of it.
+REQUEST_SECONDS = 10.0
+# Connections that have sent no request yet: each costs some 25 kB of TLS, and a storm of logins has 64 or so.
+MAX_SILENT = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """What takes over a connection whose first request begins with `GET` and `path`: a protocol for each.
+
+    It gets the transport and every byte, as if it had accepted the connection itself.
+    """
+
+    path: str
+    make: Callable[[ServerState], asyncio.Protocol]
 
 
 class Server:
@@ -30,18 +46,17 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         max_connections: int = 10_000,
+        sockets: Sockets | None = None,
     ) -> None:
-        """`port` 0 takes a free one. Above `max_connections` an HTTP request is answered with 503; how many
-        WebSockets there may be is the application's business."""
+        """`port` 0 takes a free one. Above `max_connections` an HTTP request is answered with 503.
+
+        Without `sockets` no WebSocket is served; how many there may be is their business.
+        """
         self._address = (host, port)
         self._config = uvicorn.Config(
             app,
-            http="h11",
-            ws="websockets-sansio",
-            ws_max_size=MAX_MESSAGE_BYTES,
-            ws_ping_interval=PING_SECONDS,
-            ws_ping_timeout=PING_SECONDS,
-            ws_per_message_deflate=False,
+            http=_first_look(sockets),  # type: ignore[arg-type]  # uvicorn only calls it
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -75,6 +90,85 @@ class Server:
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
+
+
+def _first_look(sockets: Sockets | None) -> Callable[..., asyncio.Protocol]:
+    """What uvicorn calls in the place of its own HTTP class, for each connection."""
+    silent: set[asyncio.Protocol] = set()
+
+    def make(*, server_state: ServerState, **more: Any) -> asyncio.Protocol:
+        choices = _Choices(sockets, server_state, lambda: H11Protocol(server_state=server_state, **more))
+        return _FirstLook(choices, silent)
+
+    return make
+
+
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """Who may take over a connection."""
+
+    sockets: Sockets | None
+    state: ServerState
+    http: Callable[[], asyncio.Protocol]
+
+    def of(self, start: bytes) -> asyncio.Protocol | None:
+        """Whose a connection is that begins so; None as long as that is open."""
+        prefix = b"" if self.sockets is None else f"GET {self.sockets.path}".encode()
+        if self.sockets is not None and start.startswith(prefix):
+            return self.sockets.make(self.state)
+        return None if prefix.startswith(start) else self.http()
+
+
+class _FirstLook(asyncio.Protocol):
+    """A connection until it is known what it wants: then it is handed over with what it has sent.
+
+    A WebSocket's request is thus parsed once, by its own library: doing that twice is a fifth of a login.
+    """
+
+    def __init__(self, choices: _Choices, silent: set[asyncio.Protocol]) -> None:
+        self._choices = choices
+        self._silent = silent
+        self._start = b""
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first bytes."""
+        self._transport = cast(asyncio.Transport, transport)
+        if len(self._silent) >= MAX_SILENT:
+            self._transport.abort()
+            return
+        self._silent.add(self)
+        self._choices.state.connections.add(self)  # type: ignore[arg-type]  # uvicorn only calls `shutdown`
+        self._timer = asyncio.get_running_loop().call_later(REQUEST_SECONDS, self._transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand over as soon as possible."""
+        self._start += data
+        protocol = self._choices.of(self._start)
+        if protocol is None or self._transport is None:
+            return
+        transport = self._transport
+        self._forget()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(self._start)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """It never asked for anything."""
+        self._forget()
+
+    def shutdown(self) -> None:
+        """The server stops."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _forget(self) -> None:
+        self._transport = None
+        self._silent.discard(self)
+        self._choices.state.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class _Uvicorn(uvicorn.Server):

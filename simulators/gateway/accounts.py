@@ -4,7 +4,8 @@ Keys are derived at the first login with a code and kept: PBKDF2 takes 3 ms a co
 that connects again must not pay twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from connector.wire.xmpp.sasl import MIN_ITERATIONS, SCRAM_HASHES, ScramKeys, derive_keys
 from simulators.gateway.systems import RandomBytes, System, Systems
@@ -15,8 +16,11 @@ SALT_BYTES = 16
 class Accounts:
     """Looks up the keys of a login among `systems`, for the SCRAM mechanisms offered."""
 
-    def __init__(self, systems: Systems, random: RandomBytes, mechanisms: Sequence[str]) -> None:
+    def __init__(
+        self, systems: Systems, random: RandomBytes, mechanisms: Sequence[str], wall: Callable[[], datetime]
+    ) -> None:
         self._systems = systems
+        self._wall = wall
         self._random = random
         self._hashes = tuple(SCRAM_HASHES[name] for name in mechanisms)
         self._salts: dict[str, bytes] = {}
@@ -30,9 +34,11 @@ class Accounts:
         system = self._systems.by_pbx_id(user)
         return () if system is None else self._keys_of(system)
 
-    def code_of(self, key_index: int) -> int:
-        """Which of a system's codes the key at `key_index` of the lookup was made from."""
-        return key_index // len(self._hashes)
+    def is_private(self, system: System, key_index: int) -> bool:
+        """Whether the key at `key_index` of the lookup was made from the system's private code."""
+        codes = system.codes(self._wall())
+        place = key_index // len(self._hashes)
+        return place < len(codes) and codes[place] == system.private_code
 
     def forget(self, system: System) -> None:
         """The system is gone."""
@@ -40,7 +46,7 @@ class Accounts:
         self._salts.pop(system.id, None)
 
     def _keys_of(self, system: System) -> tuple[ScramKeys, ...]:
-        codes = system.codes()
+        codes = system.codes(self._wall())
         known = self._keys.get(system.id)
         if known is not None and known[0] == codes:
             return known[1]

@@ -10,6 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from connector.domain.devices import DeviceState
 from connector.domain.identifiers import Channel
+from simulators.gateway.configuration import cloud_settings, monitored
+from simulators.gateway.fault_rest import fault_out, limits_out
+from simulators.gateway.faults import FAULTS
 from simulators.gateway.gateway import Gateway
 from simulators.gateway.journal import MAX_ANSWER, Entry, Kind
 from simulators.gateway.rest_errors import RestError, error_responses
@@ -23,10 +26,28 @@ MAX_EVENTS = 50
 _STATIC = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
+    "faults.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+# Where the administration says nothing, and where the agent has not.
+_OWN, _NO_ANSWER = "the site's own", "not answered yet"
 # What a line of the event table shows beside the name, in this order.
-_DETAILS = ("device", "call", "calling", "called", "to", "cause", "end", "user", "agent", "devices", "reason")
+_DETAILS = (
+    "device",
+    "call",
+    "calling",
+    "called",
+    "to",
+    "cause",
+    "end",
+    "user",
+    "agent",
+    "devices",
+    "outcome",
+    "method",
+    "status",
+    "reason",
+)
 
 
 def console_router(gateway: Gateway, app: FastAPI) -> APIRouter:
@@ -53,9 +74,22 @@ def _add_pages(router: APIRouter, gateway: Gateway, pages: Environment) -> None:
         system = gateway.systems.get(system_id)
         if system is None:
             raise RestError(404, "no such system")
-        numbers = [entry.device for entry in system.phone_book.numbers()[:MAX_ROWS]]
-        values = {"system": system_row(system), "devices": numbers, "max_rows": MAX_ROWS}
+        numbers = system.phone_book.numbers()[:MAX_ROWS]
+        values = {
+            "system": system_row(system),
+            "devices": numbers,
+            "max_rows": MAX_ROWS,
+            "configuration": configuration_rows(system),
+            "presences": system.presences,
+            "refused": system.answers.refused,
+            "is_linked": system.phone_book.is_linked,
+        }
         return HTMLResponse(pages.get_template("devices.html").render(values))
+
+    @router.get("/_sim/switches", include_in_schema=False)
+    async def switches() -> HTMLResponse:
+        values = {"faults": [fault_out(gateway, name) for name in FAULTS], "limits": limits_out(gateway)}
+        return HTMLResponse(pages.get_template("faults.html").render(values))
 
     @router.get("/_sim/static/{name}", include_in_schema=False)
     async def static(name: str) -> Response:
@@ -126,6 +160,7 @@ def overview(gateway: Gateway) -> dict[str, Any]:
         "systems": [system_row(system) for system in systems[:MAX_ROWS]],
         "events": [event_row(entry, names) for entry in gateway.journal.latest(MAX_EVENTS)],
         "seen": gateway.journal.last_id,
+        "faults_on": len(list(gateway.faults)),
     }
 
 
@@ -151,6 +186,25 @@ def system_row(system: System) -> dict[str, Any]:
         "missing": system.events.missing,
         "since": iso(system.channels_updated_at),
     }
+
+
+def configuration_rows(system: System) -> list[tuple[str, str]]:
+    """What the agent was told of the system's settings, and what it said."""
+    told = cloud_settings(system.profile, system.revision)
+    rows = [
+        ("Revision", f"{told.revision}: {system.answers.settings or _NO_ANSWER}"),
+        ("Country", told.country or _OWN),
+        ("Outbound prefix", (told.outbound_prefix or _OWN) if told.uses_outbound_prefix else "not used"),
+        ("National prefix", told.national_prefix or _OWN),
+        ("International prefix", told.international_prefix or _OWN),
+        ("Ping timeout", f"{told.ping_timeout_seconds:g} s"),
+    ]
+    rows += [(f"Rule {n}", f"{rule.match} → {rule.replace}") for n, rule in enumerate(told.rules, start=1)]
+    wanted = monitored(system)
+    if wanted is None:
+        return [*rows, ("Monitored", "what the site's own settings say")]
+    count = "1 number" if len(wanted) == 1 else f"{len(wanted)} numbers"
+    return [*rows, ("Monitored", f"{count}: {system.answers.monitors or _NO_ANSWER}")]
 
 
 def shown_status(system: System) -> str:

@@ -1,8 +1,12 @@
 """What the gateway asks of an agent: hello, a private code, a snapshot, its status, and to go. PURE."""
 
+from datetime import timedelta
+
 from connector.domain.identifiers import Channel
 from connector.wire.pcg import conf, csta, http
 from connector.wire.xmpp.stanzas import Stanza, error_of
+from simulators.gateway.configuration import configure
+from simulators.gateway.faults import FaultName
 from simulators.gateway.journal import Kind
 from simulators.gateway.line import Line, payload_of
 from simulators.gateway.systems import SystemStatus
@@ -15,7 +19,8 @@ PROBE = http.HttpRequest("GET", "/status")
 
 def greet(line: Line) -> None:
     """Open the conf channel; what else there is to ask follows the answer."""
-    hello = conf.HelloRequest(system=line.system.id, time=line.desk.wall())
+    ahead = timedelta(seconds=line.desk.faults.value(FaultName.WRONG_TIME))
+    hello = conf.HelloRequest(system=line.system.id, time=line.desk.wall() + ahead)
     line.ask("set", conf.hello_request(hello), lambda stanza: _greeted(line, stanza))
 
 
@@ -29,6 +34,7 @@ def activate(line: Line) -> None:
     """The agent has the private code: it said so, or used it."""
     if line.system.status is SystemStatus.ACTIVATING:
         line.system.acknowledge(line.desk.wall())
+        line.desk.keeper.keep_system(line.system)
         line.note(Kind.ACTIVATION, {"name": "acknowledged"})
 
 
@@ -39,10 +45,12 @@ def _greeted(line: Line, stanza: Stanza | None) -> None:
         return
     hello = conf.read_hello_response(payload)
     line.system.agent_version, line.system.pbx_version = hello.agent, hello.pbx_version
+    line.desk.keeper.keep_system(line.system)
     line.set_channel(Channel.CONF, is_up=True)
     line.note(Kind.HELLO, {"agent": hello.agent, "pbx": hello.pbx, "epoch": hello.epoch, "last": hello.last})
     if line.system.status is not SystemStatus.ACTIVATED:
         _propose(line)
+    configure(line)
     line.ask("get", csta.snapshot_request(), lambda answer: _snapshot_came(line, answer))
     line.ask("set", http.request(PROBE), lambda answer: _probed(line, answer))
 
@@ -50,6 +58,7 @@ def _greeted(line: Line, stanza: Stanza | None) -> None:
 def _propose(line: Line) -> None:
     system = line.system
     system.propose(line.desk.wall(), line.desk.random)
+    line.desk.keeper.keep_system(line.system)
     transaction = system.transaction
     line.note(Kind.ACTIVATION, {"name": "proposed", "transaction": transaction})
 

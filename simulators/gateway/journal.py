@@ -24,6 +24,7 @@ class Kind(StrEnum):
     """What an entry tells."""
 
     CONNECTED = "connected"
+    RESUMED = "resumed"  # the agent came back to its session: nothing was greeted or asked anew
     DISCONNECTED = "disconnected"
     LOGIN_REFUSED = "login-refused"
     HELLO = "hello"
@@ -35,6 +36,8 @@ class Kind(StrEnum):
     INVITATION = "invitation"  # name: the outcome's status
     GAP = "gap"
     DUPLICATE = "duplicate"
+    CONFIGURATION = "configuration"  # name: settings, monitors, not-sent; reason: what the agent refused
+    COMMAND = "command"  # name: the verb; without an outcome it was given, with one it was answered
     HTTP = "http"  # the answer to a request on the http channel
     REFUSED = "refused"  # a stanza that we answered with an error or dropped
 

@@ -9,7 +9,10 @@ from connector.domain.errors import Overflow, RemoteProtocolError
 from connector.domain.identifiers import Channel
 from connector.wire.xmpp.stanzas import IqKind, Stanza, message
 from connector.wire.xmpp.stream import StreamServer
+from simulators.gateway.bodies import AwaitedBodies
+from simulators.gateway.faults import Faults
 from simulators.gateway.journal import Journal, Kind
+from simulators.gateway.sequence import Gap
 from simulators.gateway.systems import RandomBytes, System, Systems
 
 # The gateway's resource, as the real one's stanzas show it.
@@ -19,6 +22,25 @@ ANSWER_SECONDS = 30.0
 
 # Takes the answer, or None when there was none in time.
 Answered = Callable[[Stanza | None], None]
+
+
+class Keeper(Protocol):
+    """What outlives a restart of the gateway, where it was asked to keep anything."""
+
+    def keep_system(self, system: System) -> None:
+        """Something of `system` has changed: keep it, before its agent is told."""
+
+    def keep_numbers(self, system: System) -> None:
+        """Its numbers have changed: keep them, before its agent is answered."""
+
+    def keep_event(self, system: str, epoch: str, seq: int, frame: str) -> None:
+        """An event that was not here before."""
+
+    def keep_gap(self, system: str, epoch: str, gap: Gap) -> None:
+        """A gap that was not known before."""
+
+    def flush(self) -> None:
+        """An acknowledgement is about to go out."""
 
 
 class Desk(Protocol):
@@ -33,8 +55,20 @@ class Desk(Protocol):
         """What the gateway saw."""
 
     @property
+    def faults(self) -> Faults:
+        """The switches that make the gateway misbehave."""
+
+    @property
+    def longest_ping_seconds(self) -> float:
+        """How often an agent is asked for a sign of life if nothing asks for more."""
+
+    @property
     def random(self) -> RandomBytes:
         """The only source of randomness."""
+
+    @property
+    def keeper(self) -> Keeper:
+        """Where events go before they are acknowledged."""
 
     def wall(self) -> datetime:
         """The time of day, UTC."""
@@ -48,16 +82,25 @@ class Line:
         self.stream = stream
         self.system = system
         self.now = 0.0
-        self._agent_jid = agent_jid
-        self._gateway_jid = f"{system.gateway_jid}/{RESOURCE}"
+        self.agent_jid = agent_jid
+        self.gateway_address = f"{system.gateway_jid}/{RESOURCE}"
+        self.bodies = AwaitedBodies()
         self._open: dict[str, Answered] = {}
 
     def ask(
-        self, kind: IqKind, payload: str, answered: Answered, *, timeout_seconds: float = ANSWER_SECONDS
+        self,
+        kind: IqKind,
+        payload: str,
+        answered: Answered,
+        *,
+        timeout_seconds: float = ANSWER_SECONDS,
+        id_: str = "",
+        sender: str = "",
     ) -> None:
-        """Send a request; `answered` is called once."""
+        """Send a request; `answered` is called once. `sender` is who it claims to be from: usually we."""
+        from_ = sender or self.gateway_address
         request = self.stream.request(
-            kind, self._agent_jid, payload, self.now, timeout_seconds, from_=self._gateway_jid
+            kind, self.agent_jid, payload, self.now, timeout_seconds, from_=from_, id_=id_
         )
         self._open[request] = answered
 
@@ -76,7 +119,7 @@ class Line:
         if not self.stream.is_ready:
             return
         try:
-            self.stream.send(message("", self._agent_jid, payload, from_=self._gateway_jid))
+            self.stream.send(message("", self.agent_jid, payload, from_=self.gateway_address))
         except Overflow:
             self.stream.fail("policy-violation")
 

@@ -1,6 +1,6 @@
 """The device list of one system, as its agent sent it, and the phone numbers made from it. PURE."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from connector.domain.devices import Device, DeviceState
@@ -19,12 +19,35 @@ class ListRefused(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What the administrator says of a number; None where the device's own value holds."""
+
+    is_monitored: bool = False
+    user_id: str | None = None
+    internal_number: str | None = None
+    number: str = ""
+    country: str | None = None
+    type: str = "work"
+    device_type: str = "landline"
+    first_name: str | None = None
+    last_name: str | None = None
+    device_name: str | None = None
+    is_visible_by_others: bool | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
     """One number of the system; `id` stays the same as long as the number exists."""
 
     id: str
     device: Device
+    link: Link = Link()
+
+    @property
+    def internal_number(self) -> str:
+        """The number to dial inside the company."""
+        return self.link.internal_number or self.device.number
 
 
 class PhoneBook:
@@ -32,6 +55,8 @@ class PhoneBook:
 
     def __init__(self) -> None:
         self.revision: int | None = None
+        # Whether anybody ever said which numbers to monitor.
+        self.is_linked = False
         self._numbers: dict[str, PhoneNumber] = {}
         self._pages: dict[int, Sequence[Device]] = {}
         self._collecting: tuple[int, int] | None = None
@@ -54,6 +79,22 @@ class PhoneBook:
     def find(self, number_id: str) -> PhoneNumber | None:
         """The number with this id."""
         return next((entry for entry in self._numbers.values() if entry.id == number_id), None)
+
+    def by_internal_number(self, number: str) -> PhoneNumber | None:
+        """The number that is dialled so inside the company."""
+        return next((entry for entry in self._numbers.values() if entry.internal_number == number), None)
+
+    def link(self, entry: PhoneNumber, link: Link) -> None:
+        """Put the administrator's words for a number in force; one that went meanwhile stays gone."""
+        known = self._numbers.get(entry.device.number)
+        if known is not None and known.id == entry.id:
+            self.is_linked = True
+            self._numbers[entry.device.number] = replace(known, link=link)
+
+    def restore(self, revision: int | None, numbers: Iterable[PhoneNumber], *, is_linked: bool) -> None:
+        """Begin where an earlier life of the gateway stopped."""
+        self.revision, self.is_linked = revision, is_linked
+        self._numbers = {entry.device.number: entry for entry in numbers}
 
     def take_page(
         self, place: tuple[int, int, int], devices: Sequence[Device], new_id: Callable[[], str]

@@ -5,51 +5,35 @@ for a PBX-ID that is taken, 404000 as detail code, a token of this start instead
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from connector.wire.pcg.conf import DisconnectReason
+from simulators.gateway.countries import ALPHA_2
+from simulators.gateway.faults import FaultName
 from simulators.gateway.gateway import Gateway
-from simulators.gateway.phonebook import PhoneNumber
+from simulators.gateway.journal import Entry, Kind
 from simulators.gateway.rest_errors import RestError, error_responses
+from simulators.gateway.rest_numbers import CONFIRM_SECONDS, add_phone_numbers
+from simulators.gateway.rest_paging import Flag, Id, Page, known_system
 from simulators.gateway.schemas import (
+    ChangedSystem,
     Format,
     Many,
     NewSystem,
     One,
-    PhoneNumberOut,
     StateOut,
     StatusOut,
     SystemOut,
 )
-from simulators.gateway.systems import System, SystemRefused
+from simulators.gateway.systems import Profile, System, SystemRefused
 
 ADMIN = "/api/rainbow/admin/v1.0"
-# The real interface takes 1,000; a list of more is read in pages.
-MAX_LIMIT = 1_000
-
-Flag = Literal["true", "false"]
-Id = Annotated[str, Path(pattern="^[0-9a-f]{24}$", description="24 hexadecimal digits")]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which part of a list is wanted, and how much of each item."""
-
-    format: Annotated[Format, Query(description="how much of each item is sent")] = "small"
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100
-    offset: Annotated[int, Query(ge=0, le=2**31)] = 0
-    sort_order: Annotated[Literal["1", "-1"], Query(alias="sortOrder")] = "1"
-
-    def cut(self, items: list[Any], key: Callable[[Any], Any], out: Callable[[Any], Any]) -> Many[Any]:
-        """The wanted part of `items`; an offset beyond the end gives an empty list."""
-        items.sort(key=key, reverse=self.sort_order == "-1")
-        part = items[self.offset : self.offset + self.limit]
-        return Many(data=[out(item) for item in part], total=len(items), limit=self.limit, offset=self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +73,8 @@ def _system_key(field: str) -> Callable[[System], str | datetime]:
     return keys[field]
 
 
-def admin_router(gateway: Gateway) -> APIRouter:
-    """The calls that need the administrator's token."""
+def administrator(gateway: Gateway) -> Callable[..., Awaitable[None]]:
+    """A dependency that lets only the administrator's token pass."""
     bearer = HTTPBearer(auto_error=False, description="the token printed when the simulator starts")
 
     async def authorised(
@@ -100,15 +84,20 @@ def admin_router(gateway: Gateway) -> APIRouter:
         if not secrets.compare_digest(given.encode(), gateway.admin_token.encode()):
             raise RestError(401, "invalid token", code=401202)
 
+    return authorised
+
+
+def admin_router(gateway: Gateway) -> APIRouter:
+    """The calls that need the administrator's token."""
     router = APIRouter(
         prefix=ADMIN,
         tags=["administration"],
-        dependencies=[Depends(authorised)],
+        dependencies=[Depends(administrator(gateway))],
         responses=error_responses(400, 401, 404, 409, 413),
     )
     _add_systems(router, gateway)
     _add_life_cycle(router, gateway)
-    _add_phone_numbers(router, gateway)
+    add_phone_numbers(router, gateway)
     return router
 
 
@@ -133,14 +122,21 @@ def _add_systems(router: APIRouter, gateway: Gateway) -> None:
     @router.post("/systems", status_code=201, response_model_exclude_unset=True)
     async def create_system(body: NewSystem) -> One[SystemOut]:
         """Create a system. The answer holds its PBX-ID and public activation code."""
-        _check(body)
+        profile = body.profile()
+        _check_profile(profile)
         try:
             system = gateway.create_system(
-                body.profile(), pbx_id=body.pbx_id or "", activation_code=body.activation_code or ""
+                profile, pbx_id=body.pbx_id or "", activation_code=body.activation_code or ""
             )
         except SystemRefused as refusal:
             raise RestError(409, str(refusal)) from None
         return One(data=SystemOut.of(system))
+
+    # Before /systems/{system_id}, whose pattern would refuse the word.
+    @router.get("/systems/countries")
+    async def list_countries() -> One[list[str]]:
+        """The countries that a system may be in, ISO 3166-1 alpha-3."""
+        return One(data=sorted(ALPHA_2))
 
     @router.get("/systems", response_model_exclude_unset=True)
     async def list_systems(
@@ -177,7 +173,7 @@ def _add_systems(router: APIRouter, gateway: Gateway) -> None:
         system_id: Id, connection_history: Annotated[Flag, Query(alias="connectionHistory")] = "false"
     ) -> One[SystemOut]:
         """One system."""
-        system = _known(gateway, system_id)
+        system = known_system(gateway, system_id)
         return One(data=SystemOut.of(system, with_history=connection_history == "true"))
 
 
@@ -189,69 +185,61 @@ def _add_life_cycle(router: APIRouter, gateway: Gateway) -> None:
         connection_history: Annotated[Flag, Query(alias="connectionHistory")] = "false",
     ) -> One[StateOut]:
         """The state of the system's link and channels, all values as texts."""
-        system = _known(gateway, system_id)
+        system = known_system(gateway, system_id)
         return One(data=StateOut.of(system, form, with_history=connection_history == "true"))
+
+    @router.put("/systems/{system_id}")
+    async def change_system(system_id: Id, body: ChangedSystem) -> One[SystemOut]:
+        """Change settings; what concerns the agent is sent to it, or waits until it is back."""
+        system = known_system(gateway, system_id)
+        profile = body.applied(system.profile)
+        _check_profile(profile)
+        gateway.change(system, profile)
+        return One(data=SystemOut.of(system))
 
     @router.post("/systems/{system_id}/reset-password")
     async def reset_password(system_id: Id) -> One[SystemOut]:
         """Disconnect the agent and make a new public code; back to status created."""
-        system = _known(gateway, system_id)
+        system = known_system(gateway, system_id)
         gateway.reset(system)
         return One(data=SystemOut.of(system))
 
-    @router.delete("/systems/{system_id}")
+    @router.delete("/systems/{system_id}", responses=error_responses(500))
     async def delete_system(system_id: Id) -> StatusOut:
-        """Disconnect the agent and forget the system with its phone numbers."""
-        system = _known(gateway, system_id)
+        """Disconnect the agent and forget the system with its phone numbers.
+
+        Answered when the gateway has let the agent go; if that takes over 10 s nothing is deleted: 500 with
+        details code 500600.
+        """
+        system = known_system(gateway, system_id)
+        if not await _is_let_go(gateway, system):
+            raise RestError(500, "the gateway did not confirm", code=500600)
         gateway.delete(system)
         return StatusOut(status=f"System {system.id} successfully deleted")
 
 
-def _add_phone_numbers(router: APIRouter, gateway: Gateway) -> None:
-    @router.get("/systems/{system_id}/phone-numbers", response_model_exclude_unset=True)
-    async def list_phone_numbers(
-        system_id: Id,
-        page: Annotated[Page, Depends()],
-        short_number: Annotated[str | None, Query(alias="shortNumber")] = None,
-        name: Annotated[str | None, Query(description="start of the first or last name")] = None,
-        sort_field: Annotated[Literal["shortNumber"], Query(alias="sortField")] = "shortNumber",
-    ) -> Many[PhoneNumberOut]:
-        """The phone numbers made from the device list that the agent sent."""
-        system = _known(gateway, system_id)
+async def _is_let_go(gateway: Gateway, system: System) -> bool:
+    """Whether the system's agent has gone after it was asked to."""
+    since = gateway.journal.last_id
+    is_confirmed = FaultName.UNANSWERED_DELETE not in gateway.faults
+    if is_confirmed:
+        gateway.dismiss(system, DisconnectReason.DELETE)
+        if not system.is_connected:
+            return True
 
-        def takes(entry: PhoneNumber) -> bool:
-            device = entry.device
-            if short_number is not None and not device.number.startswith(short_number):
-                return False
-            names = (device.first_name.lower(), device.name.lower())
-            return name is None or any(known.startswith(name.lower()) for known in names)
+    def is_gone(entry: Entry) -> bool:
+        return is_confirmed and entry.kind is Kind.DISCONNECTED and entry.system == system.id
 
-        return page.cut(
-            [entry for entry in system.phone_book.numbers() if takes(entry)],
-            lambda entry: entry.device.number,
-            lambda entry: PhoneNumberOut.of(system, entry, page.format),
-        )
-
-    @router.get("/systems/{system_id}/phone-numbers/{number_id}", response_model_exclude_unset=True)
-    async def read_phone_number(system_id: Id, number_id: Id) -> One[PhoneNumberOut]:
-        """One phone number."""
-        system = _known(gateway, system_id)
-        entry = system.phone_book.find(number_id)
-        if entry is None:
-            raise RestError(404, "no such phone number")
-        return One(data=PhoneNumberOut.of(system, entry, "full"))
+    try:
+        await gateway.journal.wait_for(is_gone, CONFIRM_SECONDS, since=since)
+    except TimeoutError:
+        return False
+    return True
 
 
-def _known(gateway: Gateway, system_id: str) -> System:
-    system = gateway.systems.get(system_id)
-    if system is None:
-        raise RestError(404, "no such system")
-    return system
-
-
-def _check(body: NewSystem) -> None:
+def _check_profile(profile: Profile) -> None:
     """Rules across fields."""
-    if body.is_centrex and body.is_shared:
+    if profile.is_centrex and profile.is_shared:
         raise RestError(409, "a centrex system can't be shared")
-    if body.pbx_national_prefix and body.pbx_national_prefix == body.pbx_international_prefix:
+    if profile.national_prefix and profile.national_prefix == profile.international_prefix:
         raise RestError(400, "national and international prefixes are identical", code=400601)

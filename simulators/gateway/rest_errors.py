@@ -42,8 +42,12 @@ def install(app: FastAPI) -> None:
         return answer(error)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         """Says what is wrong with which field, never the value: it may be a code."""
+        if _is_mistaken(app, request):
+            response = answer(RestError(405, "Method Not Allowed"))
+            response.headers["allow"] = _allowed(app, request.url.path)
+            return response
         details = [
             ErrorDetail(msg=str(item["msg"])[:MAX_DETAIL_CHARS], param=_place(item["loc"]))
             for item in error.errors()[:MAX_DETAILS]
@@ -62,8 +66,18 @@ def install(app: FastAPI) -> None:
 def _allowed(app: FastAPI, path: str) -> str:
     """The methods described for `path`: the framework itself names those of the first route only."""
     described: dict[str, dict[str, Any]] = app.openapi()["paths"]
-    fitting = (methods for template, methods in described.items() if compile_path(template)[0].match(path))
+    own = (described[path],) if path in described else ()
+    fitting = own or (
+        methods for template, methods in described.items() if compile_path(template)[0].match(path)
+    )
     return ", ".join(sorted({method.upper() for methods in fitting for method in methods}))
+
+
+def _is_mistaken(app: FastAPI, request: Request) -> bool:
+    """Whether a word of ours was read as an id: /systems/countries knows fewer methods than ids do."""
+    described: dict[str, dict[str, Any]] = app.openapi()["paths"]
+    methods = described.get(request.url.path)
+    return methods is not None and request.method.lower() not in methods
 
 
 def _place(location: tuple[str | int, ...]) -> str:

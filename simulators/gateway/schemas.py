@@ -3,16 +3,17 @@
 Most names are in camel case; the agent's and gateway's accounts are in snake case (facts of the real one).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from connector.domain.identifiers import Channel
+from simulators.gateway import countries
 from simulators.gateway.journal import Entry, Kind
-from simulators.gateway.phonebook import PhoneNumber
 from simulators.gateway.systems import HistoryEntry, NumberingRule, Profile, System, SystemType
 
 Format = Literal["small", "medium", "full"]
@@ -24,23 +25,31 @@ Word = Annotated[str, StringConstraints(max_length=64)]
 # It becomes the local part of an XMPP address.
 PbxId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{2,127}$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9*#+]{0,16}$")]
+Country = Annotated[str, StringConstraints(pattern=countries.PATTERN)]
+# A string in the older interface, a number in the later one.
+Timeout = (
+    Annotated[int, Field(ge=3, le=3600, strict=False)]
+    | Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,2}$")]
+)
+# Every backslash with the character after it, which is no d.
+_NO_BACKSLASH_D = r"^(?:[^\\]|\\[^d])*$"
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
     """Names in camel case on the wire, in snake case here; values are not coerced."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, strict=True)
 
 
-class Rule(_Wire):
-    """One number transformation rule."""
+class Rule(Wire):
+    """One number transformation rule. `\\d` is not supported, as in the real administration."""
 
-    regexp_match: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    regexp_match: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_NO_BACKSLASH_D)]
     regexp_replace: Word = ""
     description: Annotated[str, StringConstraints(max_length=256)] = ""
 
 
-class NewSystem(_Wire):
+class NewSystem(Wire):
     """The body of POST /systems."""
 
     name: Text
@@ -48,13 +57,9 @@ class NewSystem(_Wire):
     type: Literal["oxo", "oxe", "third_party", "third party", "undefined"]
     pbx_id: PbxId | None = None
     activation_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{4,64}$")] | None = None
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
+    country: Country | None = None
     version: Word = ""
-    # A string in the older interface, a number in the later one.
-    server_ping_timeout: (
-        Annotated[int, Field(ge=3, le=3600, strict=False)]
-        | Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,2}$")]
-    ) = 120
+    server_ping_timeout: Timeout = 120
     pbx_main_bundle_prefix: Annotated[list[Prefix], Field(max_length=100)] = []
     use_pbx_main_bundle_prefix: bool = False
     pbx_numbering_translator: Annotated[list[Rule], Field(max_length=100)] = []
@@ -77,10 +82,7 @@ class NewSystem(_Wire):
             server_ping_timeout_seconds=int(self.server_ping_timeout),
             main_bundle_prefixes=tuple(self.pbx_main_bundle_prefix),
             uses_main_bundle_prefix=self.use_pbx_main_bundle_prefix,
-            numbering_rules=tuple(
-                NumberingRule(rule.regexp_match, rule.regexp_replace, rule.description)
-                for rule in self.pbx_numbering_translator
-            ),
+            numbering_rules=_rules(self.pbx_numbering_translator),
             national_prefix=self.pbx_national_prefix,
             international_prefix=self.pbx_international_prefix,
             search_result_order=tuple(self.search_result_order),
@@ -91,7 +93,69 @@ class NewSystem(_Wire):
         )
 
 
-class HistoryOut(_Wire):
+class ChangedSystem(Wire):
+    """The body of PUT /systems/{systemId}: what is given changes, an empty list empties.
+
+    The PBX-ID, the code and isCentrex are fixed at creation: they are not taken here.
+    """
+
+    name: Text | None = None
+    site_id: Text | None = None
+    type: Literal["oxo", "oxe", "third_party", "third party", "undefined"] | None = None
+    country: Country | None = None
+    version: Word | None = None
+    server_ping_timeout: Timeout | None = None
+    pbx_main_bundle_prefix: Annotated[list[Prefix], Field(max_length=100)] | None = None
+    use_pbx_main_bundle_prefix: bool | None = None
+    pbx_numbering_translator: Annotated[list[Rule], Field(max_length=100)] | None = None
+    pbx_national_prefix: Prefix | None = None
+    pbx_international_prefix: Prefix | None = None
+    search_result_order: Annotated[list[Literal["RAINBOW", "LDAP", "PBX"]], Field(max_length=3)] | None = None
+    is_shared: bool | None = None
+    bp_id: Word | None = None
+    pbx_ldap_id: Word | None = None
+
+    def applied(self, profile: Profile) -> Profile:
+        """`profile` with what is given; a system that is not shared any more belongs to no partner."""
+        changes = {
+            field: convert(value)
+            for name, (field, convert) in _CHANGES.items()
+            if (value := getattr(self, name)) is not None
+        }
+        if self.is_shared is False:
+            changes["bp_id"] = None
+        return replace(profile, **changes)
+
+
+def _rules(rules: Sequence[Rule]) -> tuple[NumberingRule, ...]:
+    return tuple(NumberingRule(rule.regexp_match, rule.regexp_replace, rule.description) for rule in rules)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# Field of the body → field of the profile, and how to convert it.
+_CHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "name": ("name", _same),
+    "site_id": ("site_id", _same),
+    "type": ("type", lambda word: SystemType(word.replace(" ", "_"))),
+    "country": ("country", _same),
+    "version": ("version", _same),
+    "server_ping_timeout": ("server_ping_timeout_seconds", int),
+    "pbx_main_bundle_prefix": ("main_bundle_prefixes", tuple),
+    "use_pbx_main_bundle_prefix": ("uses_main_bundle_prefix", _same),
+    "pbx_numbering_translator": ("numbering_rules", _rules),
+    "pbx_national_prefix": ("national_prefix", _same),
+    "pbx_international_prefix": ("international_prefix", _same),
+    "search_result_order": ("search_result_order", tuple),
+    "is_shared": ("is_shared", _same),
+    "bp_id": ("bp_id", _same),
+    "pbx_ldap_id": ("ldap_id", _same),
+}
+
+
+class HistoryOut(Wire):
     """One line of a connection history. eventType is our choice: connected or disconnected."""
 
     event_type: str
@@ -103,7 +167,7 @@ class HistoryOut(_Wire):
         return cls(event_type=entry.event, event_date=iso(entry.at))
 
 
-class SystemOut(_Wire):
+class SystemOut(Wire):
     """A system as the administration shows it. Fields that the asked format leaves out are not sent."""
 
     id: str
@@ -188,7 +252,7 @@ def _life_fields(system: System) -> dict[str, object]:
     }
 
 
-class StateOut(_Wire):
+class StateOut(Wire):
     """The state of a system's link. All values are texts; "true" and "false" are our choice.
 
     `timestamp` is the Unix time of the last change. small: timestamp, connection; medium: timestamp and the
@@ -216,63 +280,6 @@ class StateOut(_Wire):
             fields["xmpp"] = channels[Channel.XMPP]
         if with_history:
             fields["connection_history"] = [HistoryOut.of(entry) for entry in system.history]
-        return cls.model_validate(fields)
-
-
-class PhoneNumberOut(_Wire):
-    """A phone number of a system, made from a device of its list. Fields outside the format are not sent."""
-
-    id: str
-    short_number: str
-    internal_number: str
-    number_e164: str | None = Field(default=None, alias="numberE164")
-    voice_mail_number: str | None = None
-    number: str | None = None
-    is_from_system: bool | None = None
-    pbx_id: str | None = None
-    system_id: str | None = None
-    pbx_user_id: str | None = None
-    user_id: str | None = None
-    country: str | None = None
-    type: str | None = None
-    device_type: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    device_name: str | None = None
-    is_monitored: bool | None = None
-    is_nomadic: bool | None = None
-
-    @classmethod
-    def of(cls, system: System, entry: PhoneNumber, form: Format) -> "PhoneNumberOut":
-        """The number in one of the three formats."""
-        device = entry.device
-        fields: dict[str, object] = {
-            "id": entry.id,
-            "short_number": device.number,
-            "internal_number": device.number,
-            "number_e164": "",
-        }
-        if form != "small":
-            fields |= {
-                "voice_mail_number": "",
-                "number": "",
-                "is_from_system": True,
-                "pbx_id": system.pbx_id,
-                "system_id": system.id,
-            }
-        if form == "full":
-            fields |= {
-                "pbx_user_id": "",
-                "user_id": None,
-                "country": system.profile.country,
-                "type": "work",
-                "device_type": "landline",
-                "first_name": device.first_name,
-                "last_name": device.name,
-                "device_name": f"{device.first_name} {device.name}".strip(),
-                "is_monitored": False,
-                "is_nomadic": False,
-            }
         return cls.model_validate(fields)
 
 
@@ -327,7 +334,7 @@ class ErrorDetail(BaseModel):
     param: str
 
 
-class ErrorOut(_Wire):
+class ErrorOut(Wire):
     """Every error of the interface. `errorCode` is the HTTP status."""
 
     error_code: int

@@ -71,6 +71,10 @@ class Received:
         self._close_gaps()
         return True
 
+    def held(self, limit: int) -> tuple[tuple[int, int], ...]:
+        """The highest ranges above `upto`, at most `limit`."""
+        return tuple([one for one in self._apart if one[0] > self.upto][-limit:])
+
     def _close_gaps(self) -> None:
         """A gap whose other numbers are all here, or in gaps within it, holds nothing up any more."""
         for gap in list(self._gaps):
@@ -133,6 +137,11 @@ class EventStore:
         """The number to acknowledge, or None when nothing of `epoch` is here."""
         received = self._epochs.get(epoch)
         return None if received is None else received.upto
+
+    def held(self, epoch: str, limit: int) -> tuple[tuple[int, int], ...]:
+        """The highest ranges above `upto`, at most `limit`."""
+        received = self._epochs.get(epoch)
+        return () if received is None else received.held(limit)
 
     def _epoch(self, epoch: str, first: int) -> Received:
         received = self._epochs.get(epoch)

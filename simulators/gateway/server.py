@@ -1,17 +1,19 @@
 """The gateway simulator as one object to start and stop, in the caller's event loop."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from connector.domain.ports import Clock
-from simulators.certs import Certificates, issue
+from simulators.certs import Certificates, issue, kept
 from simulators.clock import SystemClock
 from simulators.gateway.app import create_app
+from simulators.gateway.archive import Archive
 from simulators.gateway.gateway import Gateway, Options
 from simulators.gateway.journal import Journal
 from simulators.gateway.systems import RandomBytes, Systems
-from simulators.serving import Server
+from simulators.gateway.websocket import AGENT_PATH, AgentSocket
+from simulators.serving import Server, Sockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +21,19 @@ class GatewaySettings:
     """Where the simulator listens and what it is. `port` 0 takes a free one.
 
     `directory` gets the throw-away authority's and server's certificates unless `certificates` are given.
+    With `keeps` the systems, the events and the certificates of an earlier start in it are used again.
     """
 
     directory: Path
     host: str = "127.0.0.1"
     port: int = 0
     certificates: Certificates | None = None
+    keeps: bool = False
     options: Options = field(default_factory=Options)
 
 
 class GatewaySimulator:
-    """One life: `start`, then `aclose`. Nothing is kept on disk but the certificates."""
+    """One life: `start`, then `aclose`. Without `keeps` only the certificates are on disk."""
 
     def __init__(
         self,
@@ -38,15 +42,19 @@ class GatewaySimulator:
         randomness: RandomBytes = secrets.token_bytes,
     ) -> None:
         """`clock` and `randomness` are passed in by tests that need them predictable."""
-        self.gateway = Gateway(settings.options, clock or SystemClock(), randomness)
+        self._archive = Archive(settings.directory) if settings.keeps else None
         self._settings = settings
         names = (f"agent.{settings.options.domain}", settings.host)
-        self._certificates = settings.certificates or issue(settings.directory, names)
+        make = kept if settings.keeps else issue
+        self._certificates = settings.certificates or make(settings.directory, names)
+        options = replace(settings.options, channel_binding=self._certificates.end_point)
+        self.gateway = Gateway(options, clock or SystemClock(), randomness, self._archive)
         self._server = Server(
             create_app(self.gateway),
             self._certificates,
             host=settings.host,
             port=settings.port,
+            sockets=Sockets(AGENT_PATH, lambda state: AgentSocket(self.gateway, state)),
         )
 
     async def start(self) -> None:
@@ -57,6 +65,8 @@ class GatewaySimulator:
         """Tell the agents, close every connection, stop listening."""
         self.gateway.shut_down()
         await self._server.aclose()
+        if self._archive is not None:
+            self._archive.close()
 
     @property
     def port(self) -> int:

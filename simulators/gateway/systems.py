@@ -9,11 +9,13 @@ one.
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from connector.domain.configuration import MonitorRefusal
 from connector.domain.identifiers import Channel
+from connector.domain.presence import PresenceState
 from simulators.gateway.phonebook import PhoneBook
 from simulators.gateway.sequence import EventStore
 
@@ -23,6 +25,8 @@ MAX_SYSTEMS = 20_000
 MAX_HISTORY = 100
 # What an installer types on the PBX: four digits without a leading zero.
 LOWEST_PUBLIC_CODE, HIGHEST_PUBLIC_CODE = 1000, 9999
+# An installer types it the day it was made; a code left over is a door left open.
+CODE_LIFE = timedelta(hours=24)
 
 RandomBytes = Callable[[int], bytes]
 
@@ -88,6 +92,15 @@ class HistoryEntry:
     at: datetime
 
 
+@dataclass(slots=True)
+class Answers:
+    """What the agent said of the newest configuration: empty until it said something, or "in force"."""
+
+    settings: str = ""
+    monitors: str = ""
+    refused: dict[str, MonitorRefusal] = field(default_factory=dict)
+
+
 class System:
     """One system: its identity, codes, channels, devices and events."""
 
@@ -104,6 +117,7 @@ class System:
         self.created_at = now
         self.status_updated_at = now
         self.public_code = ""
+        self.code_made_at = now
         self.private_code = ""
         self.transaction = ""
         self.channels = dict.fromkeys(Channel, False)
@@ -111,6 +125,11 @@ class System:
         self.history: deque[HistoryEntry] = deque(maxlen=MAX_HISTORY)
         self.phone_book = PhoneBook()
         self.events = EventStore()
+        # What the agent was told of all this, and what it said.
+        self.revision = 1
+        self.is_configuration_due = False
+        self.answers = Answers()
+        self.presences: dict[str, PresenceState] = {}
         self.agent_version = ""
         self.pbx_version = ""
 
@@ -127,11 +146,15 @@ class System:
         """Whether an agent is logged in and bound."""
         return self.channels[Channel.XMPP]
 
-    def codes(self) -> tuple[str, ...]:
-        """The codes that let the agent in now; while activating the public one, then the private one."""
+    def codes(self, now: datetime) -> tuple[str, ...]:
+        """The codes that let the agent in now; while activating the public one, then the private one.
+
+        The public code serves one activation, within `CODE_LIFE` of its making.
+        """
+        public = (self.public_code,) if now < self.code_made_at + CODE_LIFE else ()
         if self.status is SystemStatus.ACTIVATING:
-            return (self.public_code, self.private_code)
-        return (self.private_code,) if self.status is SystemStatus.ACTIVATED else (self.public_code,)
+            return (*public, self.private_code)
+        return (self.private_code,) if self.status is SystemStatus.ACTIVATED else public
 
     def shown_password(self) -> str:
         """What the administration shows as the agent's password.
@@ -160,6 +183,7 @@ class System:
     def reset(self, now: datetime, random: RandomBytes) -> None:
         """Back to `created` with a new public code; the PBX-ID and all settings stay."""
         self.public_code = _public_code(random)
+        self.code_made_at = now
         self.private_code = ""
         self.transaction = ""
         self._move(SystemStatus.CREATED, now)
@@ -199,7 +223,7 @@ class Systems:
         return iter(self._by_id.values())
 
     def create(
-        self, profile: Profile, now: datetime, *, pbx_id: str = "", activation_code: str = ""
+        self, profile: Profile, now: datetime, *, pbx_id: str = "", activation_code: str = "", id_: str = ""
     ) -> System:
         """A new system in status `created`. What is not given is made up from the passed-in randomness.
 
@@ -211,6 +235,7 @@ class Systems:
         if pbx_id.lower() in self._by_user:
             raise SystemRefused("the PBX-ID is already used")
         system = System(profile, pbx_id, self.domain, now, self._random)
+        system.id = id_ or system.id
         system.public_code = activation_code or _public_code(self._random)
         self._by_id[system.id] = system
         self._by_user[system.user] = system

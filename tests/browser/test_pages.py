@@ -57,6 +57,19 @@ async def test_the_console_shows_a_system_and_follows_it_without_a_reload(
     assert browser_page.complaints == []
 
 
+@pytest.mark.parametrize("where", ["/", "/_sim/switches", "/_sim/systems/{}", "/docs"])
+async def test_no_page_of_the_gateway_is_wider_than_a_telephone(
+    gateway: GatewaySimulator, browser_page: WatchedPage, where: str
+) -> None:
+    page = browser_page.page
+    await page.set_viewport_size({"width": 390, "height": 760})
+    profile = Profile(name="Lyon", type=SystemType.OXE, site_id="s1")
+    system = gateway.gateway.create_system(profile, pbx_id="PBX1", activation_code="4711")
+    await page.goto(f"{gateway.url}{where.format(system.id)}")
+    assert await page.evaluate("document.documentElement.scrollWidth") == 390
+    assert browser_page.complaints == []
+
+
 async def test_the_inbox_shows_new_messages_and_finds_them(
     rva: RvaSimulator, browser_page: WatchedPage
 ) -> None:

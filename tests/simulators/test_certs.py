@@ -1,12 +1,15 @@
 """The throw-away certificates: who accepts them, and for which names."""
 
 import contextlib
+import hashlib
 import ssl
 from pathlib import Path
 
 import pytest
 
 from simulators.certs import Certificates, issue
+
+END = "-----END CERTIFICATE-----\n"
 
 
 def _handshake(made: Certificates, name: str) -> str:
@@ -41,3 +44,9 @@ def test_issuing_again_replaces_the_files_and_leaves_no_draft(tmp_path: Path) ->
     assert made.ca_file.read_bytes() != old
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["ca.pem", "server.key", "server.pem"]
     assert _handshake(made, "localhost")
+
+
+def test_both_ends_bind_to_the_same_hash_of_the_certificate(tmp_path: Path) -> None:
+    made = issue(tmp_path / "c")
+    der = ssl.PEM_cert_to_DER_cert(made.cert_file.read_text().split("-----END CERTIFICATE-----")[0] + END)
+    assert made.end_point == hashlib.sha256(der).digest()

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from xml.etree.ElementTree import Element
 
 from connector.domain.calls import ConnectionId, Delivered, LocalState, Party, Reach
+from connector.domain.configuration import CloudSettings, MonitorRefusal
 from connector.domain.devices import Device
 from connector.wire.pcg import conf, csta, devices, ecma323, http
+from connector.wire.pcg.settings import read_settings
 from connector.wire.xmpp import sasl
 from connector.wire.xmpp.stanzas import Stanza, message, presence
 from connector.wire.xmpp.stream import (
@@ -68,6 +70,9 @@ class Agent:
         self.asked: list[str] = []
         self.codes: list[str] = []
         self.takes_codes = True
+        self.settings: list[CloudSettings] = []
+        self.monitors: list[conf.MonitorsPage] = []
+        self.refuses: dict[str, MonitorRefusal] = {}
         # Requests by name that are not answered; the stanza to answer later.
         self.withheld: dict[str, Stanza | None] = {}
         self.status_answer = http.HttpResponse(200, body="{}")
@@ -76,6 +81,8 @@ class Agent:
             "access": self._access,
             "snapshot": self._snapshot,
             "req": self._request,
+            "settings": self._settings,
+            "monitors": self._monitors,
             "disconnect": lambda *_: "",
         }
 
@@ -139,6 +146,22 @@ class Agent:
         assert isinstance(proposal, conf.Access)
         self.codes.append(proposal.code)
         return "" if self.takes_codes else None
+
+    def _settings(self, _stanza: Stanza, payload: Element) -> str | None:
+        command = conf.read_command(payload)
+        assert isinstance(command, conf.Settings)
+        self.settings.append(read_settings(command))
+        return ""
+
+    def _monitors(self, _stanza: Stanza, payload: Element) -> str | None:
+        page = conf.read_command(payload)
+        assert isinstance(page, conf.MonitorsPage)
+        self.monitors.append(page)
+        numbers = {one.number for one in page.monitors}
+        refused = [
+            conf.RefusedMonitor(number, why) for number, why in self.refuses.items() if number in numbers
+        ]
+        return conf.monitors_result(conf.MonitorsResult(tuple(refused)))
 
     def _snapshot(self, _stanza: Stanza, _payload: Element) -> str:
         return csta.snapshot(csta.snapshot_pages([], NOON)[0])

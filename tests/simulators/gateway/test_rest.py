@@ -10,9 +10,12 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from connector.domain.configuration import MonitorRefusal
 from connector.domain.devices import Device, DeviceState
 from connector.domain.identifiers import Channel
+from simulators.gateway import rest, rest_numbers
 from simulators.gateway.app import create_app
+from simulators.gateway.faults import FaultName
 from simulators.gateway.gateway import Gateway, Options
 from simulators.gateway.guard import MAX_BODY_BYTES
 from simulators.gateway.journal import Kind
@@ -319,3 +322,192 @@ async def test_the_console_is_for_this_machine(
             response = await client.get(path, headers={"Host": host, "X-Forwarded-For": "127.0.0.1"})
             assert (response.status_code == 200) is is_let_in
         assert (await client.get("/api/rainbow/ping", headers={"Host": host})).status_code == 200
+
+
+async def test_a_put_changes_what_it_names_and_nothing_else(
+    client: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    system = _system(gateway)
+    rules = [{"regexpMatch": "^7(.*)$", "regexpReplace": r"0033\1", "description": "short"}]
+    body = {
+        "country": "FRA",
+        "pbxNumberingTranslator": rules,
+        "serverPingTimeout": "60",
+        "pbxMainBundlePrefix": ["9"],
+    }
+    data = (await client.put(f"{ADMIN}/systems/{system.id}", json=body)).json()["data"]
+    assert data["pbxNumberingTranslator"] == rules
+    assert (data["name"], data["serverPingTimeout"], data["country"]) == ("Lyon", 60, "FRA")
+    assert (data["pbxMainBundlePrefix"], data["siteId"]) == (["9"], ["s1"])
+    emptied = await client.put(f"{ADMIN}/systems/{system.id}", json={"pbxNumberingTranslator": []})
+    assert emptied.json()["data"]["pbxNumberingTranslator"] == []
+    assert emptied.json()["data"]["pbxMainBundlePrefix"] == ["9"]
+
+
+async def test_a_put_changes_neither_identity_nor_code(client: httpx2.AsyncClient, gateway: Gateway) -> None:
+    system = _system(gateway, pbx_id="PBX7")
+    body = {"pbxId": "PBX8", "activationCode": "1234", "isCentrex": True, "status": "activated"}
+    data = (await client.put(f"{ADMIN}/systems/{system.id}", json=body)).json()["data"]
+    assert (data["pbxId"], data["isCentrex"], data["status"]) == ("PBX7", False, "created")
+    assert data["jid_pbxagent_password"] == system.public_code != "1234"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"pbxNumberingTranslator": [{"regexpMatch": r"^\d+$"}]},
+        {"pbxNumberingTranslator": [{"regexpMatch": "x" * 65}]},
+        {"pbxNumberingTranslator": [{"regexpMatch": "a"}] * 101},
+        {"pbxNumberingTranslator": [{"regexpReplace": "a"}]},
+        {"country": "XXX"},
+        {"serverPingTimeout": 2},
+        {"type": "cisco"},
+    ],
+)
+async def test_a_put_that_breaks_a_rule_is_refused_and_changes_nothing(
+    client: httpx2.AsyncClient, gateway: Gateway, body: dict[str, Any]
+) -> None:
+    system = _system(gateway)
+    before = system.profile
+    _error(await client.put(f"{ADMIN}/systems/{system.id}", json={"name": "Paris", **body}), 400)
+    assert system.profile == before
+
+
+async def test_a_backslash_that_is_meant_may_stand_before_a_d(
+    client: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    body = {"pbxNumberingTranslator": [{"regexpMatch": r"^\\d\+$"}]}
+    assert (await client.put(f"{ADMIN}/systems/{_system(gateway).id}", json=body)).status_code == 200
+
+
+async def test_rules_across_fields_hold_for_what_would_be_in_force(
+    client: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    system = _system(gateway)
+    path = f"{ADMIN}/systems/{system.id}"
+    assert (await client.put(path, json={"pbxNationalPrefix": "0"})).status_code == 200
+    refused = _error(await client.put(path, json={"pbxInternationalPrefix": "0"}), 400)
+    assert refused["errorDetailsCode"] == 400601
+    created = await client.post(f"{ADMIN}/systems", json={**BODY, "isCentrex": True})
+    centrex = created.json()["data"]["id"]
+    _error(await client.put(f"{ADMIN}/systems/{centrex}", json={"isShared": True}), 409)
+
+
+async def test_a_system_that_is_not_shared_any_more_belongs_to_no_partner(
+    client: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    path = f"{ADMIN}/systems/{_system(gateway).id}"
+    shared = await client.put(path, json={"isShared": True, "bpId": "bp1"})
+    assert (shared.json()["data"]["isShared"], shared.json()["data"]["bpId"]) == (True, "bp1")
+    assert (await client.put(path, json={"isShared": False})).json()["data"]["bpId"] is None
+
+
+async def test_the_countries_are_those_that_a_system_may_be_in(client: httpx2.AsyncClient) -> None:
+    countries = (await client.get(f"{ADMIN}/systems/countries")).json()["data"]
+    assert {"FRA", "DEU", "CHE"} <= set(countries)
+    assert all(re.fullmatch("[A-Z]{3}", country) for country in countries)
+    refused = await client.put(f"{ADMIN}/systems/countries", json={})
+    _error(refused, 405)
+    assert refused.headers["allow"] == "GET"
+
+
+def _with_numbers(gateway: Gateway) -> tuple[System, list[str]]:
+    system = _system(gateway)
+    devices = [Device(number, state=DeviceState.IN_SERVICE, source="csta") for number in ("3001", "3002")]
+    system.phone_book.take_page((1, 1, 1), devices, lambda: gateway.random(12).hex())
+    return system, [entry.id for entry in system.phone_book.numbers()]
+
+
+async def test_a_number_is_linked_to_a_user_and_shown_so(
+    client: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    system, ids = _with_numbers(gateway)
+    path = f"{ADMIN}/systems/{system.id}/phone-numbers/{ids[0]}"
+    body = {
+        "isMonitored": True,
+        "userId": "u9",
+        "internalNumber": "88",
+        "firstName": "Anna",
+        "country": "FRA",
+    }
+    data = (await client.put(path, json=body)).json()["data"]
+    assert (data["isMonitored"], data["userId"], data["internalNumber"]) == (True, "u9", "88")
+    assert (data["shortNumber"], data["firstName"], data["country"]) == ("3001", "Anna", "FRA")
+    assert (await client.get(path)).json()["data"] == data
+    unlinked = (await client.put(path, json={"userId": ""})).json()["data"]
+    assert (unlinked["userId"], unlinked["isMonitored"]) == (None, True)
+
+
+async def test_an_internal_number_is_given_once(client: httpx2.AsyncClient, gateway: Gateway) -> None:
+    system, ids = _with_numbers(gateway)
+    path = f"{ADMIN}/systems/{system.id}/phone-numbers"
+    refused = _error(await client.put(f"{path}/{ids[0]}", json={"internalNumber": "3002"}), 409)
+    assert refused["errorDetailsCode"] == 409552
+    assert (await client.put(f"{path}/{ids[0]}", json={"internalNumber": "3001"})).status_code == 200
+
+
+async def test_a_number_that_is_not_there_is_not_found(client: httpx2.AsyncClient, gateway: Gateway) -> None:
+    system, _ = _with_numbers(gateway)
+    _error(await client.put(f"{ADMIN}/systems/{system.id}/phone-numbers/{'0' * 24}", json={}), 404)
+
+
+async def test_an_agent_that_takes_no_change_leaves_everything_as_it_was(
+    client: httpx2.AsyncClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, ids = _with_numbers(gateway)
+    monkeypatch.setattr(rest_numbers, "CONFIRM_SECONDS", 0.01)
+    monkeypatch.setattr(
+        gateway, "link", lambda system, entry, link, _taken: system.phone_book.link(entry, link)
+    )
+    path = f"{ADMIN}/systems/{system.id}/phone-numbers/{ids[0]}"
+    refused = _error(await client.put(path, json={"isMonitored": True}), 500)
+    assert refused["errorDetailsCode"] == 500600
+    assert not (await client.get(path)).json()["data"]["isMonitored"]
+
+
+async def test_a_delete_that_is_never_confirmed_deletes_nothing(
+    client: httpx2.AsyncClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = _system(gateway)
+    monkeypatch.setattr(rest, "CONFIRM_SECONDS", 0.01)
+    path = f"/_sim/faults/{FaultName.UNANSWERED_DELETE}"
+    assert (await client.put(path, json={"on": True})).json()["on"] is True
+    refused = _error(await client.delete(f"{ADMIN}/systems/{system.id}"), 500)
+    assert refused["errorDetailsCode"] == 500600
+    assert (await client.put(path, json={"on": False})).json()["on"] is False
+    deleted = (await client.delete(f"{ADMIN}/systems/{system.id}")).json()
+    assert deleted == {"status": f"System {system.id} successfully deleted"}
+    assert gateway.systems.get(system.id) is None
+
+
+async def test_faults_are_listed_and_switched_with_a_value(
+    client: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    assert {one["name"] for one in (await client.get("/_sim/faults")).json()} == set(FaultName)
+    switched = (await client.put("/_sim/faults/slow", json={"on": True, "value": 50})).json()
+    assert (switched["on"], switched["value"], switched["unit"]) == (True, 50, "bytes/s")
+    assert gateway.faults.value(FaultName.SLOW) == 50
+    _error(await client.put("/_sim/faults/slow", json={"on": "yes"}), 400)
+    _error(await client.put("/_sim/faults/none", json={"on": True}), 400)
+
+
+async def test_the_limits_at_work_are_shown(client: httpx2.AsyncClient, gateway: Gateway) -> None:
+    gateway.open_session(lambda: None, "192.0.2.1")
+    for _ in range(5):
+        gateway._verdict("192.0.2.1", "pbx1", None)
+    shown = (await client.get("/_sim/limits")).json()
+    assert (shown["sessions"], shown["before_login"]) == (1, 1)
+    assert shown["paused"] == [{"user": "pbx1", "seconds": 900.0}]
+
+
+async def test_the_page_of_a_system_shows_its_configuration(
+    client: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    system, _ = _with_numbers(gateway)
+    system.answers.refused = {"3002": MonitorRefusal.LIMIT}
+    page = (await client.get(f"/_sim/systems/{system.id}")).text
+    assert "not answered yet" in page
+    assert "limit</span>" in page
+    gateway.faults.switch_on(FaultName.SLOW)
+    assert "1 fault switched on" in (await client.get("/")).text
+    assert 'aria-checked="true" aria-label="slow"' in (await client.get("/_sim/switches")).text

@@ -148,3 +148,22 @@ def test_lost_ones_and_late_ones_in_any_order_end_acknowledged(source: random.Ra
     for step in steps:
         assert (received.skip(step) if isinstance(step, Gap) else received.add(step)) is True
     assert received.upto == total
+
+
+def test_what_is_here_above_the_acknowledged_number_is_told_in_ranges() -> None:
+    store = EventStore()
+    assert store.held("a", 8) == ()
+    for seq in (1, 2, 5, 6, 9, 20, 21):
+        store.add("a", seq)
+    assert store.held("a", 8) == ((5, 6), (9, 9), (20, 21))
+    assert store.held("a", 2) == ((9, 9), (20, 21)), "the highest ones"
+    for seq in (3, 4):
+        store.add("a", seq)
+    assert (store.upto("a"), store.held("a", 8)) == (6, ((9, 9), (20, 21)))
+
+
+def test_what_comes_from_before_the_beginning_is_not_above_it() -> None:
+    store = EventStore()
+    for seq in (10, 3, 4):
+        store.add("a", seq)
+    assert (store.upto("a"), store.held("a", 8)) == (10, ())

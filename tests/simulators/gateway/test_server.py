@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 
 from connector.domain.identifiers import Channel
 from simulators.clock import SystemClock
+from simulators.gateway.faults import FaultName
 from simulators.gateway.gateway import Options
 from simulators.gateway.journal import Kind
 from simulators.gateway.server import GatewaySettings, GatewaySimulator
@@ -100,6 +101,60 @@ async def test_a_reset_over_rest_reaches_the_agent(simulator: GatewaySimulator, 
         answered = (await admin.post(path)).json()["data"]
         assert answered["status"] == "created"
         assert 'reason="reset"' in await client.hear_until("<disconnect")
+
+
+async def test_a_delete_waits_until_the_agent_has_gone(simulator: GatewaySimulator, system: System) -> None:
+    headers = {"Authorization": f"Bearer {simulator.admin_token}"}
+    path = f"{simulator.url}/api/rainbow/admin/v1.0/systems/{system.id}"
+    async with (
+        raw_client(simulator) as client,
+        httpx2.AsyncClient(verify=trust(simulator), headers=headers, trust_env=False) as admin,
+    ):
+        await client.bind("pbx1", "4711")
+        number = (await client.hear_until("<hello")).split('id="')[1].split('"')[0]
+        answer = '<hello xmlns="urn:oxbridge:conf:1" version="1" agent="a" pbx="oxe" epoch="e" last="0"/>'
+        await client.say(f'<iq xmlns="jabber:client" type="result" id="{number}">{answer}</iq>')
+        await client.hear_until("<access")
+        deleting = asyncio.create_task(admin.delete(path))
+        order = await client.hear_until("<disconnect")
+        assert 'reason="delete"' in order
+        assert not deleting.done()
+        assert simulator.systems.get(system.id) is system
+        number = order.split('id="')[1].split('"')[0]
+        await client.say(f'<iq xmlns="jabber:client" type="result" id="{number}"/>')
+        await client.hear_until("<close")
+        await client.say('<close xmlns="urn:ietf:params:xml:ns:xmpp-framing"/>')
+        assert (await deleting).status_code == 200
+        assert simulator.systems.get(system.id) is None
+
+
+async def test_a_half_open_connection_hears_and_says_nothing_and_is_cut_at_the_end(
+    simulator: GatewaySimulator, system: System
+) -> None:
+    async with raw_client(simulator) as client:
+        await client.bind("pbx1", "4711")
+        await client.hear_until("<hello")
+        simulator.gateway.faults.switch_on(FaultName.HALF_OPEN)
+        simulator.gateway.wake_all()
+        await client.say('<iq xmlns="jabber:client" type="get" id="p"><ping xmlns="urn:xmpp:ping"/></iq>')
+        async with httpx2.AsyncClient(verify=trust(simulator), trust_env=False) as admin:
+            assert (await admin.get(f"{simulator.url}/api/rainbow/ping")).status_code == 200
+        simulator.gateway.faults.switch_off(FaultName.HALF_OPEN)
+        simulator.gateway.wake_all()
+        with pytest.raises(ConnectionClosed):
+            await client.hear_until('id="p"')
+
+
+async def test_a_torn_connection_is_cut_when_it_is_bound(simulator: GatewaySimulator, system: System) -> None:
+    async with raw_client(simulator) as client:
+        await client.bind("pbx1", "4711")
+        await client.hear_until("<hello")
+        simulator.gateway.faults.switch_on(FaultName.TORN)
+        simulator.gateway.wake_all()
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.hear_until("never")
+    assert closed.value.rcvd is None
+    await simulator.journal.wait_for(lambda one: one.kind is Kind.DISCONNECTED, 5)
 
 
 async def test_http_and_websocket_share_the_port(simulator: GatewaySimulator) -> None:

@@ -85,7 +85,7 @@ def test_the_first_login_activates_and_opens_the_channels(bench: Bench) -> None:
     agent, session = bench.join("4711")
     system = bench.system
     assert any(isinstance(event, StreamReady) for event in agent.events)
-    assert agent.asked == ["hello", "access", "snapshot", "req"]
+    assert agent.asked == ["hello", "access", "settings", "snapshot", "req"]
     assert agent.codes == [system.private_code]
     assert system.status is SystemStatus.ACTIVATED
     assert system.channels == {
@@ -100,6 +100,7 @@ def test_the_first_login_activates_and_opens_the_channels(bench: Bench) -> None:
         Kind.HELLO,
         Kind.ACTIVATION,
         Kind.ACTIVATION,
+        Kind.CONFIGURATION,
         Kind.SNAPSHOT,
         Kind.HTTP,
     ]
@@ -109,7 +110,7 @@ def test_the_first_login_activates_and_opens_the_channels(bench: Bench) -> None:
 def test_the_next_login_uses_the_private_code_and_nothing_is_proposed(bench: Bench) -> None:
     bench.join("4711")
     agent, _ = bench.join(bench.system.private_code)
-    assert agent.asked == ["hello", "snapshot", "req"]
+    assert agent.asked == ["hello", "settings", "snapshot", "req"]
 
 
 def test_the_public_code_is_void_after_the_activation(bench: Bench) -> None:
@@ -137,7 +138,7 @@ def test_a_login_with_the_proposed_code_makes_up_for_a_lost_answer(bench: Bench)
     bench.run(agent, session)
     again, _ = bench.join(bench.system.private_code)
     assert bench.status() is SystemStatus.ACTIVATED
-    assert again.asked == ["hello", "snapshot", "req"]
+    assert again.asked == ["hello", "settings", "snapshot", "req"]
 
 
 def test_an_answer_that_comes_after_a_reset_activates_nothing(bench: Bench) -> None:

@@ -41,7 +41,7 @@ def test_a_new_system_has_identities_and_a_public_code() -> None:
     assert re.fullmatch(r"[1-9][0-9]{3}", system.public_code)
     assert re.fullmatch(r"[0-9a-f]{24}", system.id)
     assert system.status is SystemStatus.CREATED
-    assert system.codes() == (system.public_code,)
+    assert system.codes(NOON) == (system.public_code,)
     assert system.shown_password() == system.public_code
 
 
@@ -68,7 +68,7 @@ def test_both_codes_count_while_the_private_one_is_proposed() -> None:
     system, _ = _activating()
     assert system.status is SystemStatus.ACTIVATING
     assert re.fullmatch(r"[0-9a-f]{32}", system.private_code)
-    assert system.codes() == (system.public_code, system.private_code)
+    assert system.codes(NOON) == (system.public_code, system.private_code)
     assert system.shown_password() == system.public_code
     assert system.transaction
 
@@ -86,7 +86,7 @@ def test_after_the_acknowledgement_only_the_private_code_counts_and_its_hash_is_
     system.acknowledge(later)
     assert system.status is SystemStatus.ACTIVATED
     assert system.status_updated_at == later
-    assert system.codes() == (system.private_code,)
+    assert system.codes(NOON) == (system.private_code,)
     assert system.shown_password() == hashlib.sha256(system.private_code.encode()).hexdigest()[24 * 2 + 8 :]
     assert system.transaction == ""
 
@@ -105,8 +105,8 @@ def test_a_reset_makes_a_new_public_code_and_keeps_the_rest() -> None:
     system.reset(NOON, source.randbytes)
     assert system.status is SystemStatus.CREATED
     assert (system.id, system.pbx_id, system.profile, system.agent_jid) == kept
-    assert system.codes() == (system.public_code,)
-    assert old not in system.codes()
+    assert system.codes(NOON) == (system.public_code,)
+    assert old not in system.codes(NOON)
 
 
 def test_channels_and_history_follow_the_agent() -> None:
