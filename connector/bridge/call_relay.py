@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from connector.bridge.outbox import Draft, Outbox
+from connector.bridge.drafts import Draft
+from connector.bridge.outbox import Outbox
 from connector.domain.call_model import CallModel, CallUpdate, LiveLeg
 from connector.domain.calls import (
     CallCleared,
@@ -64,8 +65,18 @@ class CallRelay:
     def invitation_ended(self, outcome: InvitationOutcome) -> None:
         """An invitation was sent, refused, failed, or nobody knows: told once, durably."""
         body = self._encoder.invitation(outcome)
+        # The caller may have hung up since, or the outcome be one that an earlier process left open.
+        is_late = not self._model.is_alive(outcome.call)
         self._outbox.append(
-            Draft(device=outcome.device, call=outcome.call, at=outcome.at, end=None, body=body, durable=True)
+            Draft(
+                device=outcome.device,
+                call=outcome.call,
+                at=outcome.at,
+                end=None,
+                body=body,
+                durable=True,
+                late=is_late,
+            )
         )
 
     def _relay(self, update: CallUpdate) -> None:

@@ -27,6 +27,10 @@ class DeviceSync:
         """All devices, by number."""
         return tuple(device for _, device in sorted(self._devices.items()))
 
+    def has(self, number: str) -> bool:
+        """Whether the PBX has a device with this number."""
+        return number in self._devices
+
     @property
     def revision(self) -> int:
         """The revision of the list last sent."""
@@ -50,6 +54,14 @@ class DeviceSync:
         self._link = link
         self._held = None
         self._sending = False
+        self._send()
+
+    def link_resumed(self, link: CloudLink) -> None:
+        """The stream goes on over `link`. A transfer whose answers got lost begins again."""
+        self._link = link
+        if self._sending:
+            self._held = None
+            self._sending = False
         self._send()
 
     def link_down(self) -> None:

@@ -44,6 +44,8 @@ class InvitationDesk:
 
     `new_id` makes ids that are never used twice. An invitation cut off by the end of `run` while the hub is
     asked is the exception: the ledger returns it at the next start.
+
+    While it is paused nobody is invited, and no connection to the hub is open.
     """
 
     def __init__(
@@ -63,7 +65,19 @@ class InvitationDesk:
         self._clock = clock
         self._new_id = new_id
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(MAX_WAITING)
+        self._asking: set[asyncio.Task[HubOutcome]] = set()
+        self._is_paused = False
         self.overflowed = 0
+
+    def pause(self) -> None:
+        """The agent is switched off: cut what is being asked, and ask nothing more."""
+        self._is_paused = True
+        for asking in self._asking:
+            asking.cancel()
+
+    def resume(self) -> None:
+        """Switched on again. Whoever was to be invited meanwhile is not."""
+        self._is_paused = False
 
     def call_update(self, update: CallUpdate) -> None:
         """Decide on `update`; never blocks. A caller too many is reported as failed and counted."""
@@ -105,6 +119,8 @@ class InvitationDesk:
     async def _send(self, waiting: _Waiting) -> HubOutcome:
         if self._clock.monotonic() - waiting.since_monotonic > MAX_WAIT_SECONDS:
             return _refused(Refusal.EXPIRED)
+        if self._is_paused:
+            return HubOutcome(InvitationStatus.FAILED, reason="disabled")
         try:
             refusal = await self._ledger.claim(waiting.id, waiting.invite, self._clock.now())
         except StoreError:
@@ -112,11 +128,27 @@ class InvitationDesk:
             return HubOutcome(InvitationStatus.FAILED, reason="store")
         if refusal is not None:
             return _refused(refusal)
-        outcome = await self._hub.invite(waiting.invite)
+        outcome = await self._ask(waiting.invite)
         # Unsettled, the claim still stands and nobody is invited twice; the next start ends it as unknown.
         with contextlib.suppress(StoreError):
             await self._ledger.settle(waiting.id, outcome)
         return outcome
+
+    async def _ask(self, invite: Invite) -> HubOutcome:
+        """Ask the hub, until `pause` cuts it: then a message may or may not have gone out."""
+        asking = asyncio.ensure_future(self._hub.invite(invite))
+        self._asking.add(asking)
+        try:
+            await asyncio.wait([asking])
+        except asyncio.CancelledError:
+            asking.cancel()
+            await asyncio.wait([asking])
+            raise
+        finally:
+            self._asking.discard(asking)
+        return (
+            HubOutcome(InvitationStatus.UNKNOWN, reason="disabled") if asking.cancelled() else asking.result()
+        )
 
     def _tell(self, invitation_id: str, invite: Invite, outcome: HubOutcome) -> None:
         self._report(

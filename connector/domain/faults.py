@@ -78,6 +78,8 @@ class FaultId(StrEnum):
     STORE_UNUSABLE = "store-unusable"
     STORE_OTHER_VERSION = "store-other-version"
     STORE_DAMAGED = "store-damaged"
+    EVENT_QUARANTINED = "event-quarantined"
+    EVENTS_LOST = "events-lost"
     INVITATION_FAILED = "invitation-failed"
     AGENT_NOT_RUNNING = "agent-not-running"
     AGENT_SILENT = "agent-silent"
@@ -415,6 +417,16 @@ FAULTS: dict[FaultId, Fault] = {
         "The local store was written by another version.",
         "The agent was downgraded.",
         "Install the newer version again.",
+    ),
+    FaultId.EVENT_QUARANTINED: Fault(
+        "The gateway can't take a call event: it has been put aside.",
+        "The gateway ended three connections because of this one, the last time with nothing beside it.",
+        "Send the log and the table quarantine of store.db to the support; the other events go on.",
+    ),
+    FaultId.EVENTS_LOST: Fault(
+        "Call events are lost; the gateway was told which.",
+        "The disk refused or damaged them while the gateway could not be reached.",
+        "Check the disk of [agent] state_directory. The cloud's call statistics miss these events.",
     ),
     FaultId.INVITATION_FAILED: Fault(
         "An RVA invitation could not be sent.",

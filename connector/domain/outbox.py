@@ -28,6 +28,7 @@ class OutboxState:
     """What the disk knew at the start: `last_seq` is the highest sequence number that may have been used.
 
     `is_stored` is False for an epoch that lives in memory only, because no disk can be used.
+    `quarantined` are the numbers above `acknowledged_seq` that were put aside.
     """
 
     epoch: str
@@ -35,11 +36,20 @@ class OutboxState:
     acknowledged_seq: int
     unacknowledged: int
     is_stored: bool = True
+    quarantined: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Condemned:
+    """An entry that the gateway can't take, and why: to be put aside."""
+
+    entry: OutboxEntry
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxBatch:
-    """One write: entries to keep, up to which to delete, up to which numbers are taken.
+    """One write: entries to keep, up to which to delete, up to which numbers are taken, what is put aside.
 
     `epoch` says whose numbers they are: a store with another one refuses the batch.
     """
@@ -48,6 +58,7 @@ class OutboxBatch:
     acknowledged_seq: int
     reserved_seq: int
     epoch: str
+    condemned: Sequence[Condemned] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,10 @@ class OutboxDisk(Protocol):
     def entries(self) -> int:
         """How many entries are kept, as of the last write that is done."""
 
+    @property
+    def quarantine_dropped(self) -> int:
+        """How many entries that had been put aside were deleted for newer ones, since the start."""
+
     def write(self, batch: OutboxBatch, done: Callable[[BaseException | None], None]) -> None:
         """Make `batch` durable, all of it or nothing."""
 
@@ -87,6 +102,22 @@ class EventSender(Protocol):
         """Hand one event to the link; it is ordered behind everything sent before."""
 
     def send_gap(
-        self, epoch: str, first_seq: int, last_seq: int, count: int, *, durable: bool = False
+        self,
+        epoch: str,
+        first_seq: int,
+        last_seq: int,
+        count: int,
+        *,
+        durable: bool = False,
+        quarantined: bool = False,
     ) -> None:
-        """Announce that `count` events of a class between the two numbers will never come."""
+        """Announce that `count` events of a class between the two numbers will never come.
+
+        `quarantined` ones are kept aside: the gateway can't take them.
+        """
+
+    def is_clear(self) -> bool:
+        """Whether the far end has all that it was sent, of whatever kind.
+
+        When not, it is asked, and the link's owner is told once it has.
+        """

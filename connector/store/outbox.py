@@ -10,6 +10,7 @@ from zlib import crc32
 from connector.domain.errors import StoreError
 from connector.domain.faults import FaultId
 from connector.domain.outbox import OutboxBatch, OutboxEntry, OutboxPage, OutboxState
+from connector.store.quarantine import put_aside, put_aside_after
 from connector.store.writer import Writer
 
 # Rows a statement; SQLite allows 32,766 bound values, and one statement a row would give up the
@@ -62,11 +63,17 @@ class OutboxTable:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._entries = 0
+        self._quarantine_dropped = 0
 
     @property
     def entries(self) -> int:
         """How many rows are kept."""
         return self._entries
+
+    @property
+    def quarantine_dropped(self) -> int:
+        """How many rows of the quarantine were deleted for newer ones, since the start."""
+        return self._quarantine_dropped
 
     async def open(self, new_epoch: str) -> OutboxState:
         """The state of the outbox; a store without one is born with `new_epoch`.
@@ -91,15 +98,17 @@ class OutboxTable:
     def write(self, batch: OutboxBatch, done: Callable[[BaseException | None], None]) -> None:
         """Make `batch` durable in one transaction."""
 
-        def job(connection: sqlite3.Connection) -> tuple[int, int]:
+        def job(connection: sqlite3.Connection) -> tuple[int, int, int]:
             deleted = _free(connection, batch)  # first: in a full store it makes the room
+            left, dropped = put_aside(connection, batch)
             _insert(connection, batch.entries)
-            return len(batch.entries), deleted
+            return len(batch.entries) - left, deleted, dropped
 
-        def written(counts: tuple[int, int], error: BaseException | None) -> None:
+        def written(counts: tuple[int, int, int], error: BaseException | None) -> None:
             if error is None:
-                added, deleted = counts
+                added, deleted, dropped = counts
                 self._entries += added - deleted
+                self._quarantine_dropped += dropped
                 if deleted == _ROWS_PER_DELETE:
                     self._trim(batch)
             done(error)
@@ -147,7 +156,8 @@ def _state(connection: sqlite3.Connection, new_epoch: str) -> OutboxState:
         "SELECT epoch, reserved, acknowledged, entries FROM outbox_state"
     ).fetchone()
     (newest,) = connection.execute("SELECT max(seq) FROM outbox").fetchone()
-    return OutboxState(epoch, max(reserved, newest or 0), acknowledged, entries)
+    aside = put_aside_after(connection, epoch, acknowledged)
+    return OutboxState(epoch, max(reserved, newest or 0), acknowledged, entries, quarantined=aside)
 
 
 def _free(connection: sqlite3.Connection, batch: OutboxBatch) -> int:

@@ -32,6 +32,7 @@ from connector.domain.errors import TranslationError
 from connector.domain.faults import FaultId
 from connector.domain.invitations import InvitationOutcome
 from connector.domain.outbox import OutboxEntry
+from connector.domain.presence import Presence
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 OUTSIDE = Party("0639980001", Reach.EXTERNAL)
@@ -78,7 +79,19 @@ class RecordingLink:
     def send_event(self, entry: OutboxEntry, epoch: str, *, replayed: bool) -> None:
         self.sent.append(("event", entry.body, entry.durable, replayed))
 
-    def send_gap(self, epoch: str, first_seq: int, last_seq: int, count: int) -> None:
+    def is_clear(self) -> bool:
+        return True
+
+    def send_gap(
+        self,
+        epoch: str,
+        first_seq: int,
+        last_seq: int,
+        count: int,
+        *,
+        durable: bool = False,
+        quarantined: bool = False,
+    ) -> None:
         self.sent.append(("gap", count))
 
     def send_device_list(
@@ -98,6 +111,9 @@ class RecordingLink:
 
     def send_pbx_state(self, *, is_up: bool) -> None:
         self.sent.append(("pbx", is_up))
+
+    def send_presences(self, presences: Sequence[Presence]) -> None:
+        self.sent.append(("presences", [one.device for one in presences]))
 
 
 def connection(call: str = "77", device: str = "3001") -> ConnectionId:

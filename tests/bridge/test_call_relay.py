@@ -5,6 +5,7 @@ from itertools import count
 import pytest
 
 from connector.bridge.call_relay import CallRelay
+from connector.bridge.drafts import Draft
 from connector.bridge.outbox import Outbox
 from connector.domain.call_model import CallEnd, CallModel, CallUpdate
 from connector.domain.calls import CallEvent, DeviceSnapshot, LiveConnection, LocalState
@@ -32,7 +33,19 @@ class Collector:
     def send_event(self, entry: OutboxEntry, epoch: str, *, replayed: bool) -> None:
         self.entries.append(entry)
 
-    def send_gap(self, epoch: str, first_seq: int, last_seq: int, count: int) -> None: ...
+    def is_clear(self) -> bool:
+        return True
+
+    def send_gap(
+        self,
+        epoch: str,
+        first_seq: int,
+        last_seq: int,
+        count: int,
+        *,
+        durable: bool = False,
+        quarantined: bool = False,
+    ) -> None: ...
 
 
 class Relay:
@@ -40,7 +53,7 @@ class Relay:
 
     def __init__(self) -> None:
         disk = SlowDisk()
-        outbox = Outbox(disk, OutboxState("epoch", 0, 0, 0), lambda: 0.0)
+        outbox = Outbox(disk, OutboxState("epoch", 0, 0, 0), lambda: 0.0, new_epoch=lambda: "new")
         outbox.link_up(cloud := Collector())
         ids = count(1)
         self.encoder = PlainEncoder()
@@ -123,3 +136,24 @@ def test_an_invitations_end_is_a_durable_event_of_its_call(site: Relay, status: 
     (entry,) = site.sent()
     assert (entry.call, entry.device, entry.durable, entry.end) == ("c-9", "3001", True, None)
     assert entry.body == f"invitation {status.value}"
+
+
+def test_an_outcome_after_the_end_of_its_call_goes_behind_what_is_stored(site: Relay) -> None:
+    """The call may be of an earlier process, whose events wait on disk."""
+    drafts: list[Draft] = []
+
+    def append(draft: Draft) -> int:
+        drafts.append(draft)
+        return 0
+
+    site.relay._outbox.append = append  # type: ignore[method-assign]
+    for call in ("c-1", "c-of-another-process"):
+        site.relay.call_event(delivered())
+        outcome = InvitationOutcome(
+            "i-1", call, "3001", "agent", InvitationStatus.SENT, "", "+33639980001", NOON
+        )
+        site.relay.invitation_ended(outcome)
+    assert [(one.call, one.late) for one in drafts if one.body.startswith("invitation")] == [
+        ("c-1", False),
+        ("c-of-another-process", True),
+    ]

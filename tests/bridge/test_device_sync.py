@@ -9,6 +9,7 @@ from connector.domain.call_model import LiveLeg
 from connector.domain.cloud import ListOutcome
 from connector.domain.devices import Device, DeviceDelta, DeviceState
 from connector.domain.outbox import OutboxEntry
+from connector.domain.presence import Presence
 
 IN, OUT = DeviceState.IN_SERVICE, DeviceState.OUT_OF_SERVICE
 A, B = Device("101", state=IN), Device("102", state=IN)
@@ -40,9 +41,23 @@ class Link:
 
     def send_pbx_state(self, *, is_up: bool) -> None: ...
 
+    def send_presences(self, presences: Sequence[Presence]) -> None: ...
+
     def send_event(self, entry: OutboxEntry, epoch: str, *, replayed: bool) -> None: ...
 
-    def send_gap(self, epoch: str, first_seq: int, last_seq: int, count: int) -> None: ...
+    def is_clear(self) -> bool:
+        return True
+
+    def send_gap(
+        self,
+        epoch: str,
+        first_seq: int,
+        last_seq: int,
+        count: int,
+        *,
+        durable: bool = False,
+        quarantined: bool = False,
+    ) -> None: ...
 
 
 @pytest.fixture
@@ -131,3 +146,26 @@ def test_the_same_list_again_sends_nothing(sync: DeviceSync, link: Link) -> None
     assert len(link.sent) == 1
     sync.list_wanted()
     assert link.sent[1][0] == "list"
+
+
+def test_a_session_that_goes_on_gets_only_what_changed(sync: DeviceSync, link: Link) -> None:
+    sync.devices_read([A, B])
+    sync.link_up(link)
+    link.answer()
+    sync.link_down()
+    sync.device_state_changed("102", OUT)
+    resumed = Link()
+    sync.link_resumed(resumed)
+    assert resumed.sent == [("delta", DeviceDelta((Device("102", state=OUT),), ()), 1)]
+
+
+def test_a_transfer_whose_answer_got_lost_begins_again(sync: DeviceSync, link: Link) -> None:
+    sync.devices_read([A, B])
+    sync.link_up(link)
+    sync.link_down()
+    resumed = Link()
+    sync.link_resumed(resumed)
+    assert resumed.sent == [("list", (A, B), 2)]
+    link.answer()
+    resumed.answer()
+    assert len(resumed.sent) == 1

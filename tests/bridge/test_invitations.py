@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import pytest
+
 from connector.bridge.invitations import MAX_WAIT_SECONDS, MAX_WAITING, WORKERS, InvitationDesk
 from connector.domain.call_model import CallUpdate
 from connector.domain.calls import CallCleared, ConnectionId, LocalState, Party
@@ -270,3 +272,36 @@ def test_no_number_is_in_a_representation() -> None:
     outcome = InvitationOutcome("i", "c", "3001", "anna", InvitationStatus.SENT, "", "+33639980001", AT)
     for thing in (outcome, Invite("c", "3001", "anna", "+33639980001")):
         assert "639980001" not in repr(thing)
+
+
+async def test_switched_off_cuts_what_is_asked_and_asks_nothing_more() -> None:
+    office = Office()
+    office.hub.gate.clear()
+    async with running(office):
+        for number in range(WORKERS + 1):
+            office.call(f"c-{number}")
+        await settled()
+        office.desk.pause()
+        await settled()
+        assert len(office.hub.asked) == WORKERS
+        # A message may have gone out for those that were asked; certainly not for the one that waited.
+        assert sorted(office.endings) == [
+            ("c-0", "unknown", "disabled"),
+            ("c-1", "unknown", "disabled"),
+            ("c-2", "failed", "disabled"),
+        ]
+        office.hub.gate.set()
+        office.desk.resume()
+        office.call("c-9")
+        await settled()
+        assert office.endings[-1] == ("c-9", "sent", "")
+
+
+@pytest.mark.usefixtures("no_task_left")
+async def test_the_end_of_the_desk_cuts_what_is_asked_too() -> None:
+    office = Office()
+    office.hub.gate.clear()
+    async with running(office):
+        office.call("c-1")
+        await settled()
+    assert office.endings == [], "the ledger returns it at the next start"

@@ -10,10 +10,11 @@ import pytest
 from connector.domain.errors import StoreError
 from connector.domain.outbox import OutboxBatch, OutboxEntry
 from connector.store.outbox import OutboxTable, check_outbox, count_outbox, create_outbox
+from connector.store.quarantine import create_quarantine
 from connector.store.writer import Writer
 from tests.store.tables import read_page, write
 
-MIGRATIONS = (create_outbox, count_outbox)
+MIGRATIONS = (create_outbox, count_outbox, create_quarantine)
 ROWS = 200
 # 200 places in all, in parts so that each test is short.
 PARTS, OFFSETS = 4, 50

@@ -11,10 +11,11 @@ import pytest
 from connector.domain.errors import StoreError
 from connector.domain.outbox import OutboxBatch, OutboxEntry, OutboxPage, OutboxState
 from connector.store.outbox import OutboxTable, check_outbox, count_outbox, create_outbox
+from connector.store.quarantine import create_quarantine
 from connector.store.writer import Writer
 from tests.store.tables import read_page, write
 
-MIGRATIONS = (create_outbox, count_outbox)
+MIGRATIONS = (create_outbox, count_outbox, create_quarantine)
 AT = datetime(2026, 11, 20, 9, 0, 0, 123000, tzinfo=UTC)
 
 

@@ -18,10 +18,11 @@ from connector.domain.errors import StoreError
 from connector.domain.outbox import OutboxBatch, OutboxEntry
 from connector.store import writer as module
 from connector.store.outbox import OutboxTable, check_outbox, count_outbox, create_outbox
+from connector.store.quarantine import create_quarantine
 from connector.store.writer import Writer
 from tests.store.tables import read_page, write
 
-MIGRATIONS = (create_outbox, count_outbox)
+MIGRATIONS = (create_outbox, count_outbox, create_quarantine)
 TOP = Path(__file__).parents[2]
 SMALL_BYTES = 4 * 1024 * 1024
 
