@@ -1,13 +1,16 @@
 """What a session with the gateway reports, beside what its stream reports."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from connector.domain.commands import CommandRequest
+from connector.domain.configuration import CloudSettings
 from connector.domain.errors import ConnectorError
 from connector.domain.identifiers import Channel
-from connector.wire.pcg.conf import DisconnectReason
+from connector.wire.pcg.conf import DisconnectReason, Monitor
 from connector.wire.pcg.http import HttpRequest
-from connector.wire.xmpp.stanzas import Stanza
+from connector.wire.xmpp.stanzas import SentStanza, Stanza
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,10 @@ class HashWanted(SessionEvent):
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn(SessionEvent):
-    """The gateway accepted our code, and proved that it knows it."""
+    """The gateway accepted our code, and proved that it knows it, by `mechanism`."""
 
     jid: str
+    mechanism: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,19 @@ class ChannelsOpened(SessionEvent):
 
     gateway: str
     time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResumed(SessionEvent):
+    """The session of the stream before goes on: the gateway knows what it knew, nothing is repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginWeakened(SessionEvent):
+    """The gateway offers a weaker login than it once did: `known`, now `offered`."""
+
+    known: str
+    offered: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +66,7 @@ class ChannelChanged(SessionEvent):
 
 @dataclass(frozen=True, slots=True)
 class AccessProposed(SessionEvent):
-    """Store `code` durably, then call `accept_access`; on failure `refuse_access`."""
+    """Store `code` durably, then answer `stanza`; on failure refuse it: the old code stays."""
 
     stanza: Stanza
     code: str = field(repr=False)
@@ -57,10 +74,11 @@ class AccessProposed(SessionEvent):
 
 @dataclass(frozen=True, slots=True)
 class EventsAcknowledged(SessionEvent):
-    """The gateway holds all events of `epoch` up to `seq`."""
+    """The gateway holds all events of `epoch` up to `seq`, and those of the ranges `held` above it."""
 
     epoch: str
     seq: int
+    held: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +95,34 @@ class SnapshotWanted(SessionEvent):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequested(SessionEvent):
-    """The gateway reads a resource of the agent: `answer_http`."""
+    """The gateway reads a resource of the agent."""
 
     stanza: Stanza
     request: HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAsked(SessionEvent):
+    """Call control: `stanza` is to be answered exactly once."""
+
+    stanza: Stanza
+    request: CommandRequest
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsGiven(SessionEvent):
+    """The cloud's configuration, whole: store and apply it, then answer or refuse `stanza`."""
+
+    stanza: Stanza
+    settings: CloudSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorsGiven(SessionEvent):
+    """The whole set of monitored numbers: store and apply it, then answer or refuse `stanza`."""
+
+    stanza: Stanza
+    monitors: tuple[Monitor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +141,17 @@ class StrangerIgnored(SessionEvent):
 
 @dataclass(frozen=True, slots=True)
 class SessionFailed(SessionEvent):
-    """The session is over, and not by our wish."""
+    """The session is over, and not by our wish.
+
+    `blamed` is what we sent last, when it ended because of what we send; `blamed_seq` its number, 0 if that
+    was no event.
+    """
 
     error: ConnectorError
+    blamed: SentStanza | None = None
+    blamed_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AllArrived(SessionEvent):
+    """The gateway has handled every stanza of ours; `is_clear` had asked."""

@@ -4,48 +4,52 @@ A machine as `connector.wire.machine` has it, over the stream's own. It binds it
 says hello and takes stanzas from nobody else.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import assert_never
 from xml.etree.ElementTree import Element
 
 from connector.domain.call_model import LiveLeg
 from connector.domain.errors import ConnectorError, LocalProtocolError, Overflow, RemoteProtocolError
 from connector.domain.faults import FaultId
 from connector.domain.identifiers import Channel
-from connector.domain.invitations import Refusal
 from connector.uplink.rainbow.events import (
-    AccessProposed,
+    AllArrived,
     ChannelChanged,
     ChannelsOpened,
-    DeviceListWanted,
     DisconnectOrdered,
     EventsAcknowledged,
     HashWanted,
     HttpRequested,
     LoggedIn,
+    LoginWeakened,
     SessionEvent,
     SessionFailed,
+    SessionResumed,
     SnapshotWanted,
     StrangerIgnored,
 )
-from connector.wire.pcg import conf, csta, devices, http, rva
+from connector.uplink.rainbow.reception import Reception
+from connector.wire.pcg import conf, csta, devices
 from connector.wire.pcg.ecma323 import SystemStatus
-from connector.wire.pcg.names import CONF, CSTA, HTTP, RVA
+from connector.wire.pcg.names import CONF, CSTA
 from connector.wire.xmpp import stanzas
 from connector.wire.xmpp.client import StreamClient
 from connector.wire.xmpp.events import (
     Delivered,
     IqAnswered,
     IqTimedOut,
+    MechanismDowngraded,
     SaltedPasswordWanted,
     StanzaReceived,
     StreamEvent,
     StreamFailed,
     StreamReady,
+    StreamResumed,
 )
 from connector.wire.xmpp.jid import is_same_address, parse_jid
-from connector.wire.xmpp.stanzas import Stanza, StanzaError
+from connector.wire.xmpp.stanzas import OwedRequest, SentStanza, Stanza, StanzaError
+from connector.wire.xmpp.suspension import Checkpoint, SuspendedStream
 
 # protocol, section 1: `pbxpcg_<32 hex>@<domain>/pbxpcg`.
 _GATEWAY_LOCAL_PREFIX = "pbxpcg_"
@@ -53,16 +57,24 @@ _GATEWAY_RESOURCE = "pbxpcg"
 
 # What becomes of our request: the error that answered it, None for a result; a time-out is an error too.
 Settled = Callable[[StanzaError | None], None]
+# The id of the message that carries event 812 is e-812.
+_EVENT_ID = re.compile(r"e-([0-9]{1,18})")
 _NO_ANSWER = StanzaError("remote-server-timeout", "wait", "", None)
 
 
 class AgentSession:
-    """One session. `hello` gives our answer to the gateway's greeting at the moment it comes."""
+    """One session. `hello` gives our answer to the gateway's greeting at the moment it comes.
 
-    def __init__(self, stream: StreamClient, domain: str, hello: Callable[[], conf.HelloResponse]) -> None:
+    `gateway` is the one that the stream's session was bound to, when `stream` resumes one.
+    """
+
+    def __init__(
+        self, stream: StreamClient, domain: str, hello: Callable[[], conf.HelloResponse], gateway: str = ""
+    ) -> None:
         self._stream = stream
         self._domain = domain
         self._hello = hello
+        self._resumable_gateway = gateway
         self._gateway = ""
         self._jid = ""
         self._events: list[SessionEvent] = []
@@ -70,6 +82,8 @@ class AgentSession:
         self._open_channels: set[Channel] = set()
         self._now = 0.0
         self._has_failed = False
+        self._is_clear_wanted = False
+        self._reception = Reception(stream, self._report)
 
     # The machine ---------------------------------------------------------------------------------------
 
@@ -119,7 +133,35 @@ class AgentSession:
         """Whether the gateway has said hello and stanzas may be sent."""
         return bool(self._gateway) and self._stream.is_ready
 
+    @property
+    def gateway(self) -> str:
+        """The gateway that said hello, empty before."""
+        return self._gateway
+
+    @property
+    def owed(self) -> Sequence[OwedRequest]:
+        """The gateway's requests that were not answered yet."""
+        return self._stream.owed
+
+    def suspended(self) -> SuspendedStream | None:
+        """What a later stream can go on with, once this session is over."""
+        return self._stream.suspended()
+
+    def checkpoint(self) -> Checkpoint | None:
+        """What a journal has to know before the present units are sent."""
+        return self._stream.checkpoint()
+
     # Commands ------------------------------------------------------------------------------------------
+
+    def answer(self, request: Stanza | OwedRequest, payload: str = "") -> None:
+        """Answer one of the gateway's requests with its result."""
+        self._stream.answer(request, payload)
+
+    def refuse(
+        self, request: Stanza | OwedRequest, condition: str, text: str = "", payload: str = ""
+    ) -> None:
+        """Answer one of the gateway's requests with a stanza error (RFC 6120, 8.3.3)."""
+        self._stream.refuse(request, condition, text, payload)
 
     def salted_password(self, value: bytes, now: float) -> None:
         """What `sasl.salted_password` made of the last `HashWanted`."""
@@ -129,22 +171,27 @@ class AgentSession:
         """End the session in order."""
         self._stream.close()
 
-    def accept_access(self, proposal: AccessProposed) -> None:
-        """The proposed code is stored: from now on it is ours."""
-        self._stream.answer(proposal.stanza)
-
-    def refuse_access(self, proposal: AccessProposed) -> None:
-        """The proposed code could not be stored: the old one stays."""
-        self._stream.refuse(proposal.stanza, "internal-server-error", "the code could not be stored")
+    def bear_silence(self, seconds: float, now: float) -> None:
+        """From now on the gateway may say nothing for so long."""
+        self._stream.bear_silence(seconds, now)
 
     def send_event(self, head: csta.EventHead, body: str) -> None:
         """Send one event of the csta channel."""
         payload = csta.event_payload(head, body)
         self._stream.send(stanzas.message(f"e-{head.seq}", self._gateway, payload))
 
-    def send_gap(self, gap: csta.Gap) -> None:
-        """Announce numbers that will never come."""
-        self._stream.send(stanzas.message("", self._gateway, csta.gap(gap)))
+    def is_clear(self) -> bool:
+        """Whether the gateway has handled every stanza of ours; when not, `AllArrived` will tell."""
+        if not self._stream.unacked_count:
+            return True
+        if not self._is_clear_wanted:
+            self._is_clear_wanted = True
+            self._stream.ask_ack()
+        return False
+
+    def say(self, payload: str) -> None:
+        """Send a message; nobody answers it."""
+        self._stream.send(stanzas.message("", self._gateway, payload))
 
     def send_device_page(self, page: devices.DevicesPage, settled: Settled) -> None:
         """Send one page of the whole list."""
@@ -165,11 +212,6 @@ class AgentSession:
         self._stream.answer(wanted.stanza, csta.snapshot(first))
         for page in others:
             self._request("set", csta.snapshot(page), _nothing_follows)
-
-    def answer_http(self, asked: HttpRequested, response: http.HttpResponse) -> None:
-        """Answer a read of one of our resources."""
-        self._stream.answer(asked.stanza, http.response(http.bounded(response)))
-        self._set_channel(Channel.HTTP, is_up=True)
 
     def send_pbx_state(self, *, is_up: bool) -> None:
         """Tell whether the PBX can be heard; the csta channel is open while it can."""
@@ -201,15 +243,31 @@ class AgentSession:
                 self._settle(id_, _NO_ANSWER)
             case SaltedPasswordWanted(hash_name, salt, iterations):
                 self._events.append(HashWanted(hash_name, salt, iterations))
-            case StreamReady(jid, _):
-                self._jid = jid
-                self._events.append(LoggedIn(jid))
-                self._set_channel(Channel.XMPP, is_up=True)
+            case StreamReady():
+                self._log_in(event.jid, event.mechanism)
                 self._stream.send(stanzas.presence())
-            case StreamFailed(error):
-                self._report_failure(error)
+            case StreamResumed():
+                self._log_in(event.jid, event.mechanism)
+                self._go_on()
+            case MechanismDowngraded(known, offered):
+                self._events.append(LoginWeakened(known, offered))
+            case StreamFailed(error, blamed):
+                self._report_failure(error, blamed)
             case Delivered():
-                pass  # the application's own acknowledgement is what frees the disk
+                self._look_whether_clear()  # the application's own acknowledgement is what frees the disk
+
+    def _log_in(self, jid: str, mechanism: str) -> None:
+        self._jid = jid
+        self._events.append(LoggedIn(jid, mechanism))
+        self._set_channel(Channel.XMPP, is_up=True)
+
+    def _go_on(self) -> None:
+        """The gateway does not say hello again; if it had not yet, its hello comes now."""
+        self._gateway = self._resumable_gateway
+        if self._gateway:
+            self._set_channel(Channel.CONF, is_up=True)
+            self._set_channel(Channel.HTTP, is_up=True)
+            self._events.append(SessionResumed())
 
     def _on_stanza(self, stanza: Stanza) -> None:
         if not self._is_heard(stanza):
@@ -222,7 +280,7 @@ class AgentSession:
             self._on_request(stanza, stanza.payload)
         elif stanza.payload.tag == f"{{{CSTA}}}ack":
             ack = csta.read_acknowledgement(stanza.payload)
-            self._events.append(EventsAcknowledged(ack.epoch, ack.seq))
+            self._events.append(EventsAcknowledged(ack.epoch, ack.seq, ack.held))
 
     def _is_heard(self, stanza: Stanza) -> bool:
         """Whether it comes from the bound gateway or the domain; before that, from one that may be bound."""
@@ -246,48 +304,26 @@ class AgentSession:
         )
 
     def _on_request(self, stanza: Stanza, payload: Element) -> None:
-        namespace = payload.tag[1:].partition("}")[0]
-        try:
-            if namespace == CONF:
-                self._on_conf(stanza, conf.read_command(payload))
-            elif not self._gateway:
-                self._stream.refuse(stanza, "unexpected-request", "hello comes first")
-            elif payload.tag == f"{{{CSTA}}}snapshot" and stanza.type == "get":
-                csta.read_snapshot_request(payload)
-                self._events.append(SnapshotWanted(stanza))
-            elif namespace == HTTP:
-                self._events.append(HttpRequested(stanza, http.read_request(payload)))
-            elif namespace in (CSTA, RVA):
-                self._stream.refuse(stanza, "feature-not-implemented", payload=self._not_yet(payload))
-            else:
-                self._stream.refuse(stanza, "service-unavailable")
-        except RemoteProtocolError as error:
-            self._stream.refuse(stanza, "bad-request", error.detail[:200])
-
-    def _not_yet(self, payload: Element) -> str:
-        """What an invitation asked for by the cloud is refused with, until the policy serves it."""
-        return rva.refused(Refusal.NO_EXPERT) if payload.tag == f"{{{RVA}}}invite" else ""
-
-    def _on_conf(self, stanza: Stanza, command: conf.Command) -> None:
-        if isinstance(command, conf.HelloRequest):
-            self._on_hello(stanza, command)
+        if payload.tag == f"{{{CONF}}}hello":
+            self._on_hello(stanza, payload)
         elif not self._gateway:
             self._stream.refuse(stanza, "unexpected-request", "hello comes first")
-        elif isinstance(command, conf.Access):
-            self._events.append(AccessProposed(stanza, command.code))
-        elif isinstance(command, devices.DevicesRequest):
-            self._stream.answer(stanza)
-            self._events.append(DeviceListWanted())
-        elif isinstance(command, conf.Disconnect):
-            self._stream.answer(stanza)
-            self._events.append(DisconnectOrdered(command.reason))
-            self._stream.close()
-        elif isinstance(command, (conf.Settings, conf.MonitorsPage)):
-            self._stream.refuse(stanza, "feature-not-implemented", "this agent is configured on site")
         else:
-            assert_never(command)
+            self._reception.take(stanza, payload)
 
-    def _on_hello(self, stanza: Stanza, hello: conf.HelloRequest) -> None:
+    def _report(self, event: SessionEvent) -> None:
+        self._events.append(event)
+        if isinstance(event, HttpRequested):
+            self._set_channel(Channel.HTTP, is_up=True)
+        if isinstance(event, DisconnectOrdered):
+            self._stream.close()
+
+    def _on_hello(self, stanza: Stanza, payload: Element) -> None:
+        try:
+            hello = conf.read_hello_request(payload)
+        except RemoteProtocolError as error:
+            self._stream.refuse(stanza, "bad-request", error.detail[:200])
+            return
         if not self._may_be_gateway(stanza.from_):
             self._stream.refuse(stanza, "forbidden", "the gateway says hello from its own address")
             return
@@ -302,6 +338,15 @@ class AgentSession:
         if not self._gateway:
             raise LocalProtocolError(FaultId.OWN_PROTOCOL, "a request before hello", link="cloud")
         self._pending[self._stream.request(kind, self._gateway, payload, self._now)] = settled
+
+    def _look_whether_clear(self) -> None:
+        if not self._is_clear_wanted:
+            return
+        if self._stream.unacked_count:
+            self._stream.ask_ack()  # others were sent meanwhile
+        else:
+            self._is_clear_wanted = False
+            self._events.append(AllArrived())
 
     def _settle(self, id_: str, error: StanzaError | None) -> None:
         settled = self._pending.pop(id_, None)
@@ -321,11 +366,12 @@ class AgentSession:
         self._report_failure(error)
         self._stream.close()
 
-    def _report_failure(self, error: ConnectorError) -> None:
+    def _report_failure(self, error: ConnectorError, blamed: SentStanza | None = None) -> None:
         """Once: what goes wrong while a failed session closes is nobody's news."""
         if not self._has_failed:
             self._has_failed = True
-            self._events.append(SessionFailed(error))
+            event_id = None if blamed is None else _EVENT_ID.fullmatch(blamed.id)
+            self._events.append(SessionFailed(error, blamed, int(event_id[1]) if event_id else 0))
 
 
 def _nothing_follows(_error: StanzaError | None) -> None:

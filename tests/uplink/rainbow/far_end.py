@@ -10,9 +10,10 @@ from connector.uplink.rainbow.session import AgentSession
 from connector.wire.pcg import conf
 from connector.wire.xmpp import sasl
 from connector.wire.xmpp.client import StreamClient, StreamConfig
-from connector.wire.xmpp.events import BoundTo, IqAnswered, StanzaReceived
+from connector.wire.xmpp.events import BoundTo, IqAnswered, ResumeAsked, StanzaReceived
 from connector.wire.xmpp.server import ServerConfig, StreamServer
 from connector.wire.xmpp.stanzas import IqKind, Stanza, StanzaError, error_of, message
+from connector.wire.xmpp.suspension import SuspendedStream
 
 DOMAIN = "rainbow.test"
 USER = "pbx834e-41da"
@@ -41,20 +42,44 @@ class FarEnd:
 
     def __init__(self) -> None:
         self.last_seq = 812
-        stream = StreamClient(StreamConfig(DOMAIN, USER, CODE), numbered("a"), numbered("anonce"))
-        self.session = AgentSession(stream, DOMAIN, self._hello)
-        config = ServerConfig(DOMAIN, b"secret")
-        self.server = StreamServer(
-            config, numbered("g"), numbered("gnonce"), lambda user: (_KEYS,) if user == USER else ()
-        )
         self.now = START
+        self._ids = (numbered("a"), numbered("g"))
+        self._connect(None, "")
         self.agent = ""
         self.events: list[SessionEvent] = []
         self.heard: list[Stanza] = []
         self.asked: list[Stanza] = []
         self.answers: dict[str, Stanza] = {}
+
+    def _connect(self, resume: SuspendedStream | None, gateway: str) -> None:
+        stream = StreamClient(
+            StreamConfig(DOMAIN, USER, CODE), self._ids[0], numbered("anonce"), resume=resume
+        )
+        self.session = AgentSession(stream, DOMAIN, self._hello, gateway)
+        self.server = StreamServer(
+            ServerConfig(DOMAIN, b"secret", resume_seconds=300),
+            self._ids[1],
+            numbered("gnonce"),
+            lambda user: (_KEYS,) if user == USER else (),
+        )
         self.session.start(self.now)
         self.server.start(self.now)
+
+    def break_off(self) -> None:
+        """The connection is gone; nobody said farewell."""
+        gateway = self.session.gateway
+        self.session.receive_eof(self.now)
+        self.server.receive_eof(self.now)
+        self._suspended = (self.session.suspended(), self.server.suspended(), gateway)
+        self.events.clear()
+        self.heard.clear()
+
+    def resume(self) -> None:
+        """Another connection, on which the session goes on."""
+        ours, self._theirs, gateway = self._suspended
+        assert ours is not None
+        self._connect(ours, gateway)
+        self.run()
 
     def run(self) -> None:
         """Carry frames until both are silent."""
@@ -138,6 +163,9 @@ class FarEnd:
                 self.agent = told.jid
             elif isinstance(told, IqAnswered):
                 self.answers[told.id] = told.stanza
+            elif isinstance(told, ResumeAsked):
+                assert self._theirs is not None
+                self.server.accept_resume(self._theirs)
             elif isinstance(told, StanzaReceived):
                 self.heard.append(told.stanza)
                 if told.stanza.is_request:

@@ -14,6 +14,14 @@ import trustme
 
 from connector.domain.call_model import LiveLeg
 from connector.domain.cloud import CloudLink, ListOutcome
+from connector.domain.commands import Answer, CommandRefused, CommandRequest, Outcome, Refused, Verb
+from connector.domain.configuration import (
+    Applied,
+    CloudSettings,
+    Monitored,
+    MonitorRefusal,
+    MonitorsApplied,
+)
 from connector.domain.credentials import Code, CodeKind
 from connector.domain.devices import Device, DeviceDelta, DeviceState
 from connector.domain.errors import (
@@ -29,16 +37,22 @@ from connector.domain.errors import (
 from connector.domain.faults import FaultId
 from connector.domain.identifiers import Channel
 from connector.domain.outbox import OutboxEntry
+from connector.links.certificates import PeerCertificate
 from connector.links.clock import SystemClock
+from connector.links.dialer import Dialer
 from connector.links.tls import client_context
 from connector.links.websocket import WebSocketAddress
-from connector.uplink.rainbow.link import GatewaySettings, RainbowLink
+from connector.store.journal import RecordJournal
+from connector.uplink.rainbow.link import GatewaySettings, RainbowLink, Surroundings
+from connector.uplink.rainbow.replies import Replies
+from connector.uplink.rainbow.resumption import StreamMemory
 from connector.wire.pcg import conf, http
 from connector.wire.pcg.conf import DisconnectReason
 from simulators.certs import Certificates
 from simulators.gateway import server as gateway
 from simulators.gateway.journal import Kind
 from simulators.gateway.systems import Profile, System, SystemStatus, SystemType
+from tests.cutter import Cut, Cutter
 
 pytestmark = pytest.mark.usefixtures("no_task_left")
 
@@ -50,7 +64,7 @@ STEP_SECONDS = 5.0
 class Process:
     """The process around a link: its home and its sink; what they were told can be waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
         self.codes: list[str] = []
         self.logins: list[Code] = []
         self.channels: list[tuple[Channel, bool]] = []
@@ -58,11 +72,21 @@ class Process:
         self.disconnects: list[DisconnectReason] = []
         self.security_events = 0
         self.skews: list[float] = []
-        self.lost = 0
+        self.lost = self.paused = 0
+        self.newest = 0
+        self.blamed: list[tuple[int, bool]] = []
+        self.clears = 0
+        self.resumed: list[int | None] = []
+        self.recalled: list[str] = []
+        self.commands: list[tuple[CommandRequest, Answer]] = []
+        self.certificates: list[PeerCertificate] = []
+        self.mechanisms: list[str] = []
         self.disk_fails = False
         self.forget_waits = False
         self.link: CloudLink | None = None
         self._changed = asyncio.Event()
+        self.memory = StreamMemory(RecordJournal(directory / "stream.journal", b"boot"), lambda: "9f3c")
+        self.replies = Replies()
 
     async def until(self, is_true: Callable[[], bool]) -> None:
         """Wait until something told makes `is_true` so."""
@@ -82,7 +106,20 @@ class Process:
     def hello(self) -> conf.HelloResponse:
         return conf.HelloResponse("oxbridge/0.1.0", "oxe", "9f3c", 0)
 
-    async def logged_in(self, code: Code) -> None:
+    def known_time(self) -> datetime | None:
+        return None
+
+    def known_mechanism(self) -> str:
+        return ""
+
+    def login_weakened(self, known: str, offered: str) -> None:
+        raise AssertionError(f"{known} was never known, {offered} is no worse")
+
+    def certificate_seen(self, certificate: PeerCertificate) -> None:
+        self.certificates.append(certificate)
+
+    async def logged_in(self, code: Code, mechanism: str) -> None:
+        self.mechanisms.append(mechanism)
         self.logins.append(code)
         self._changed.set()
 
@@ -103,8 +140,8 @@ class Process:
     def serve(self, request: http.HttpRequest) -> http.HttpResponse:
         return http.refusal(request, {"/status"}) or http.HttpResponse(200, body="{}")
 
-    def clock_skew(self, seconds: float) -> None:
-        self.skews.append(seconds)
+    def gateway_time(self, time: datetime) -> None:
+        self.skews.append((SystemClock().now() - time).total_seconds())
 
     def security_event(self) -> None:
         self.security_events += 1
@@ -115,6 +152,34 @@ class Process:
         self.link = link
         self._changed.set()
 
+    def cloud_paused(self) -> None:
+        self.paused += 1
+        self.link = None
+        self._changed.set()
+
+    def cloud_resumed(self, link: CloudLink, sent_seq: int | None) -> None:
+        self.resumed.append(sent_seq)
+        self.link = link
+        self._changed.set()
+
+    @property
+    def told_seq(self) -> int:
+        return self.newest
+
+    def command_received(self, request: CommandRequest, answer: Answer) -> None:
+        self.commands.append((request, answer))
+        self._changed.set()
+
+    def command_outcome(self, id_: str) -> tuple[Verb, Outcome]:
+        self.recalled.append(id_)
+        return Verb.MAKE_CALL, CommandRefused(Refused.UNKNOWN_OUTCOME)
+
+    def settings_received(self, settings: CloudSettings, done: Applied) -> None:
+        done(None if settings.country != "XX" else "country: there is no XX")
+
+    def monitors_received(self, monitors: Sequence[Monitored], done: MonitorsApplied) -> None:
+        done({one.number: MonitorRefusal.UNKNOWN_NUMBER for one in monitors if one.number == "3009"})
+
     def cloud_lost(self) -> None:
         self.lost += 1
         self.link = None
@@ -124,10 +189,18 @@ class Process:
         self.channels.append((channel, is_up))
         self._changed.set()
 
-    def events_acknowledged(self, epoch: str, seq: int) -> bool:
+    def events_acknowledged(self, epoch: str, seq: int, held: Sequence[tuple[int, int]] = ()) -> bool:
         self.acknowledged.append((epoch, seq))
         self._changed.set()
         return True
+
+    def stanza_blamed(self, seq: int, reason: str, *, alone: bool) -> None:
+        self.blamed.append((seq, alone))
+        self._changed.set()
+
+    def cloud_clear(self) -> None:
+        self.clears += 1
+        self._changed.set()
 
     def device_list_wanted(self) -> None: ...
 
@@ -152,8 +225,8 @@ def system(simulator: gateway.GatewaySimulator) -> System:
 
 
 @pytest.fixture
-def process() -> Process:
-    return Process()
+def process(tmp_path: Path) -> Process:
+    return Process(tmp_path)
 
 
 def link_to(
@@ -167,9 +240,10 @@ def link_to(
         silence_timeout_seconds=120,
     )
     code = Code(CodeKind.ACTIVATION, more.get("code", CODE))
-    return RainbowLink(
-        settings, code, client_context(ca_file), sink=process, home=process, clock=SystemClock()
+    around = Surroundings(
+        client_context(ca_file), Dialer(), process, process, SystemClock(), process.memory, process.replies
     )
+    return RainbowLink(settings, code, around)
 
 
 @asynccontextmanager
@@ -266,11 +340,12 @@ async def test_a_reset_reaches_the_home_even_when_the_farewell_is_quicker_than_t
 
 
 async def test_the_older_of_two_links_is_replaced(
-    simulator: gateway.GatewaySimulator, system: System, process: Process
+    simulator: gateway.GatewaySimulator, system: System, process: Process, tmp_path: Path
 ) -> None:
+    (tmp_path / "2").mkdir()
     async with running(link_to(simulator.port, simulator.ca_file, process)) as first:
         await simulator.journal.wait_for(lambda one: one.name == "acknowledged", STEP_SECONDS)
-        second = link_to(simulator.port, simulator.ca_file, Process(), code=system.private_code)
+        second = link_to(simulator.port, simulator.ca_file, Process(tmp_path / "2"), code=system.private_code)
         async with running(second):
             error = await end_of(first)
     assert isinstance(error, Replaced)
@@ -300,7 +375,7 @@ async def test_a_gateway_that_shuts_down_says_so_to_everybody(
         error = await end_of(life)
     assert isinstance(error, LinkClosed)
     assert error.announced
-    assert process.lost == 1
+    assert (process.paused, process.lost) == (1, 0)
 
 
 async def test_a_life_that_is_cancelled_leaves_nothing(
@@ -492,3 +567,59 @@ async def test_a_gateway_that_closes_at_once_has_closed_the_link(
     assert isinstance(error, LinkClosed)
     assert error.fault is FaultId.CLOUD_CLOSED
     assert error.announced is is_announced
+
+
+# -- a link that breaks, and the next one
+
+
+async def test_the_next_link_goes_on_with_the_session_of_one_that_was_cut(
+    simulator: gateway.GatewaySimulator, system: System, process: Process
+) -> None:
+    cutter = Cutter(simulator.port)
+    await cutter.start()
+    try:
+        async with running(link_to(cutter.port, simulator.ca_file, process)) as first:
+            await process.ready()
+            await simulator.journal.wait_for(lambda one: one.name == "acknowledged", STEP_SECONDS)
+            cutter.cut(Cut.RESET)
+            assert isinstance(await end_of(first), LinkClosed)
+        assert (process.paused, process.lost) == (1, 0)
+        again = link_to(cutter.port, simulator.ca_file, process, code=system.private_code)
+        async with running(again):
+            await process.ready()
+            assert process.resumed == [None]
+    finally:
+        await cutter.aclose()
+    assert len(simulator.journal.find(kind=Kind.HELLO)) == 1
+
+
+async def test_the_next_process_goes_on_with_the_session_of_one_that_was_killed(
+    simulator: gateway.GatewaySimulator, system: System, process: Process, tmp_path: Path
+) -> None:
+    cutter = Cutter(simulator.port)
+    await cutter.start()
+    try:
+        async with running(link_to(cutter.port, simulator.ca_file, process)) as first:
+            link = await process.ready()
+            await simulator.journal.wait_for(lambda one: one.name == "acknowledged", STEP_SECONDS)
+            process.newest = 1
+            entry = OutboxEntry(1, True, "3001", "c-1", NOON, None, '<x xmlns="urn:x"/>')
+            link.send_event(entry, "9f3c", replayed=False)
+            await process.until(lambda: ("9f3c", 1) in process.acknowledged)
+            # What a killed process leaves is what stands in the file now.
+            left = (tmp_path / "stream.journal").read_bytes()
+            cutter.cut(Cut.RESET)
+            await end_of(first)
+        (tmp_path / "second").mkdir()
+        (tmp_path / "second" / "stream.journal").write_bytes(left)
+        second = Process(tmp_path / "second")
+        second.memory.load()
+        again = link_to(cutter.port, simulator.ca_file, second, code=system.private_code)
+        async with running(again):
+            await second.ready()
+            assert second.resumed == [1]
+        second.memory.close()
+    finally:
+        await cutter.aclose()
+    assert len(simulator.journal.find(kind=Kind.HELLO)) == 1
+    assert len(simulator.journal.find(kind=Kind.CALL_EVENT)) == 1

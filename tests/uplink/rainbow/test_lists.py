@@ -107,7 +107,7 @@ def test_a_list_that_meets_a_gateway_without_acknowledgements_ends_the_session_q
     frame = f'<iq xmlns="jabber:client" type="result" id="{page.id}" from="{page.to}"/>'
     while end.session.is_open:
         try:
-            end.session.send_gap(GAP)
+            end.session.say(csta.gap(GAP))
         except Overflow:
             break
     end.throw(frame)

@@ -1,28 +1,37 @@
 """What the agent says to its gateway, takes from it, and takes from nobody else; all in virtual time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from connector.domain.call_model import LiveLeg
 from connector.domain.calls import ConnectionId, LocalState, Party
+from connector.domain.commands import CommandRequest, MakeCall
+from connector.domain.configuration import CloudSettings
 from connector.domain.errors import LinkClosed, LinkTimeout, LocalProtocolError, RemoteProtocolError
 from connector.domain.faults import FaultId
 from connector.domain.identifiers import Channel
 from connector.uplink.rainbow.events import (
     AccessProposed,
+    AllArrived,
     ChannelChanged,
     ChannelsOpened,
+    CommandAsked,
     DeviceListWanted,
     DisconnectOrdered,
     EventsAcknowledged,
     HttpRequested,
     LoggedIn,
+    MonitorsGiven,
     SessionFailed,
+    SessionResumed,
+    SettingsGiven,
     SnapshotWanted,
     StrangerIgnored,
 )
-from connector.wire.pcg import conf, csta, devices, http
+from connector.wire.pcg import commands, conf, csta, devices, http
+from connector.wire.pcg import settings as pcg_settings
 from connector.wire.pcg.conf import DisconnectReason
 from connector.wire.pcg.names import CONF, CSTA, HTTP, RVA
 from connector.wire.xmpp.stanzas import CLIENT, StanzaError
@@ -57,7 +66,7 @@ def leg(number: int) -> LiveLeg:
 def test_after_the_login_nothing_but_presence_is_said() -> None:
     end = logged_in()
     assert [stanza.name for stanza in end.heard] == ["presence"]
-    assert end.told(LoggedIn) == [LoggedIn(f"{USER}@{DOMAIN}/pbxagent")]
+    assert end.told(LoggedIn) == [LoggedIn(f"{USER}@{DOMAIN}/pbxagent", "SCRAM-SHA-256")]
     assert end.told(ChannelChanged) == [ChannelChanged(Channel.XMPP, is_up=True)]
     assert not end.session.is_open
 
@@ -107,7 +116,6 @@ def test_before_hello_the_gateway_gets_nothing(payload: str) -> None:
         f"pbxpcg_x@{DOMAIN}/other",
         f"pbxpcg_x@{DOMAIN}",
         "evil.example",
-        "@/",
     ],
 )
 def test_hello_from_anybody_else_opens_nothing(sender: str) -> None:
@@ -170,7 +178,7 @@ def test_a_proposed_code_is_acknowledged_only_when_the_owner_says_that_it_is_sto
     (proposed,) = end.told(AccessProposed)
     assert proposed.code == "9f0c2ab1d3e4"
     assert request not in end.answers
-    end.session.accept_access(proposed)
+    end.session.answer(proposed.stanza)
     end.run()
     assert end.error_of(request) is None
 
@@ -178,7 +186,7 @@ def test_a_proposed_code_is_acknowledged_only_when_the_owner_says_that_it_is_sto
 def test_a_code_that_could_not_be_stored_is_refused() -> None:
     end = greeted()
     request = end.ask(ACCESS)
-    end.session.refuse_access(end.told(AccessProposed)[0])
+    end.session.refuse(end.told(AccessProposed)[0].stanza, "internal-server-error")
     end.run()
     error = end.error_of(request)
     assert error is not None
@@ -217,27 +225,17 @@ def test_csta_stays_closed_when_the_gateway_refuses_or_does_not_answer() -> None
     assert end.events == []
 
 
-def test_a_read_over_http_is_handed_over_and_opens_http_when_answered() -> None:
+def test_a_read_over_http_is_handed_over_and_opens_http() -> None:
     end = greeted()
     request = end.ask(GET_STATUS)
     (asked,) = end.told(HttpRequested)
     assert (asked.request.method, asked.request.resource) == ("GET", "/status")
-    end.session.answer_http(asked, http.HttpResponse(200, body='{"a": 1}'))
+    end.session.answer(asked.stanza, http.response(http.HttpResponse(200, body='{"a": 1}')))
     end.run()
     payload = end.answers[request].payload
     assert payload is not None
     assert http.read_response(payload).body == '{"a": 1}'
     assert end.told(ChannelChanged) == [ChannelChanged(Channel.HTTP, is_up=True)]
-
-
-def test_an_answer_that_no_stanza_can_hold_is_told_as_such() -> None:
-    end = greeted()
-    request = end.ask(GET_STATUS)
-    end.session.answer_http(end.told(HttpRequested)[0], http.HttpResponse(200, body="x" * 40_000))
-    end.run()
-    payload = end.answers[request].payload
-    assert payload is not None
-    assert http.read_response(payload).status == 413
 
 
 # -- snapshots
@@ -292,9 +290,8 @@ def test_a_request_for_the_list_is_answered_and_told() -> None:
 @pytest.mark.parametrize(
     ("payload", "condition"),
     [
-        (conf.settings(17, ""), "feature-not-implemented"),
-        (conf.monitors(conf.monitor_pages([conf.Monitor("3001")])[0]), "feature-not-implemented"),
-        (f'<command xmlns="{CSTA}" device="3001"/>', "feature-not-implemented"),
+        (f'<command xmlns="{CSTA}" device="3001"/>', "bad-request"),
+        (f'<unheard-of xmlns="{CSTA}"/>', "feature-not-implemented"),
         ('<query xmlns="jabber:iq:roster"/>', "service-unavailable"),
         ("<query/>", "service-unavailable"),
     ],
@@ -461,6 +458,78 @@ def test_our_own_close_is_in_order_and_no_failure() -> None:
     assert end.told(SessionFailed) == []
 
 
+# -- what the cloud configures and commands
+
+
+def test_the_whole_set_of_monitors_is_told_with_its_last_page() -> None:
+    end = greeted()
+    wanted = [conf.Monitor(str(number), "u" * 100) for number in range(3001, 3401)]
+    pages = conf.monitor_pages(wanted)
+    assert len(pages) > 1
+    requests = [end.ask(conf.monitors(page)) for page in pages]
+    (given,) = end.told(MonitorsGiven)
+    assert given.monitors == tuple(wanted)
+    assert set(requests[:-1]) <= set(end.answers)
+    assert requests[-1] not in end.answers, "answered when the set is in force"
+
+
+def test_a_page_of_monitors_out_of_turn_is_refused_and_the_set_can_begin_again() -> None:
+    end = greeted()
+    first = conf.monitors(conf.MonitorsPage((conf.Monitor("3001"),), 1, 3))
+    third = conf.monitors(conf.MonitorsPage((conf.Monitor("3003"),), 3, 3))
+    end.ask(first)
+    error = end.error_of(end.ask(third))
+    assert error is not None
+    assert error.condition == "unexpected-request"
+    end.ask(conf.monitors(conf.MonitorsPage((conf.Monitor("3009"),))))
+    assert end.told(MonitorsGiven)[0].monitors == (conf.Monitor("3009"),)
+
+
+def test_settings_are_read_and_told() -> None:
+    end = greeted()
+    end.ask(pcg_settings.settings(CloudSettings(17, outbound_prefix="9")))
+    (given,) = end.told(SettingsGiven)
+    assert (given.settings.revision, given.settings.outbound_prefix) == (17, "9")
+
+
+def test_a_command_is_read_and_told_with_the_id_of_its_stanza() -> None:
+    end = greeted()
+    asked = CommandRequest("", "3001", "u1", NOON, MakeCall("3001", "3002"))
+    request = end.ask(commands.command(asked))
+    (told,) = end.told(CommandAsked)
+    assert told.request == replace(asked, id=request)
+    assert request not in end.answers
+
+
+# -- a session that goes on
+
+
+def test_a_resumed_session_knows_its_gateway_and_says_nothing_twice() -> None:
+    end = greeted()
+    request = end.ask(ACCESS)
+    (proposed,) = end.told(AccessProposed)
+    end.break_off()
+    end.resume()
+    assert end.told(SessionResumed) == [SessionResumed()]
+    assert end.told(ChannelsOpened) == []
+    assert end.session.gateway == GATEWAY
+    assert end.session.is_open
+    assert [stanza.name for stanza in end.heard] == []
+    assert {one.channel for one in end.told(ChannelChanged)} == {Channel.XMPP, Channel.CONF, Channel.HTTP}
+    end.session.answer(proposed.stanza.owed)
+    end.run()
+    assert end.error_of(request) is None
+
+
+def test_a_session_that_was_not_greeted_waits_for_hello_when_it_goes_on() -> None:
+    end = logged_in()
+    end.break_off()
+    end.resume()
+    assert end.told(SessionResumed) == []
+    end.ask(HELLO)
+    assert len(end.told(ChannelsOpened)) == 1
+
+
 # -- events and gaps
 
 
@@ -470,7 +539,7 @@ def test_an_event_goes_to_the_gateway_with_its_number_as_the_stanzas_id() -> Non
         "9f3c", 813, True, "3001", "c-1", NOON + timedelta(seconds=1), replayed=True, end="answered"
     )
     end.session.send_event(head, '<x xmlns="urn:x"/>')
-    end.session.send_gap(csta.Gap("9f3c", 1, 5, durable=False, count=3, reason="link-down"))
+    end.session.say(csta.gap(csta.Gap("9f3c", 1, 5, durable=False, count=3, reason="link-down")))
     end.run()
     assert payload_names(end.heard) == ["event", "gap"]
     event, gap = end.heard
@@ -495,3 +564,27 @@ def test_a_request_without_an_answer_is_settled_as_an_error_once() -> None:
     end.server.answer(late)
     end.run()
     assert len(settled) == 1, "an answer that comes too late changes nothing"
+
+
+def test_whether_all_arrived_is_asked_once_and_told_once() -> None:
+    end = greeted()
+    end.session.send_event(csta.EventHead("9f3c", 1, True, "3001", "c-1", NOON, False, None), "<x/>")
+    assert not end.session.is_clear()
+    assert not end.session.is_clear()
+    end.run()
+    assert end.told(AllArrived) == [AllArrived()]
+    assert end.session.is_clear()
+
+
+@pytest.mark.parametrize(("condition", "seq"), [("policy-violation", 7), ("system-shutdown", 0)])
+def test_the_event_that_was_sent_last_is_blamed_when_the_gateway_is_offended(
+    condition: str, seq: int
+) -> None:
+    end = greeted()
+    end.session.send_event(csta.EventHead("9f3c", 7, True, "3001", "c-1", NOON, False, None), "<x/>")
+    end.run()
+    error = f'<{condition} xmlns="urn:ietf:params:xml:ns:xmpp-streams"/>'
+    end.throw(f'<stream:error xmlns:stream="http://etherx.jabber.org/streams">{error}</stream:error>')
+    (failed,) = end.told(SessionFailed)
+    assert failed.blamed_seq == seq
+    assert (failed.blamed is not None) == bool(seq)

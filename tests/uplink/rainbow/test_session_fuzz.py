@@ -3,15 +3,17 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.domain.configuration import CloudSettings
 from connector.uplink.rainbow.events import SessionFailed
 from connector.wire.pcg import conf, csta, devices, http
+from connector.wire.pcg import settings as pcg_settings
 from connector.wire.pcg.names import CONF, CSTA, HTTP, RVA
 from tests.uplink.rainbow.far_end import DOMAIN, GATEWAY, HELLO, NOON, USER, greeted, logged_in
 
 PAYLOADS = [
     HELLO,
     conf.access(conf.Access("t-1", "9f0c2ab1d3e4")),
-    conf.settings(17, "<country>FRA</country>"),
+    pcg_settings.settings(CloudSettings(17, country="FR")),
     conf.monitors(conf.monitor_pages([conf.Monitor("3001")])[0]),
     conf.disconnect(conf.Disconnect(conf.DisconnectReason.RESET)),
     devices.devices_request(),
