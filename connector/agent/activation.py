@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
-from connector.domain.credentials import Activation, Code, CodeKind, Credentials
-from connector.domain.errors import AuthError, ConnectorError
+from connector.agent.alarms import AlarmBoard
+from connector.domain.credentials import NO_CODE, Activation, Code, CodeKind, Credentials, Voided
+from connector.domain.errors import AuthError, ConnectorError, StoreError
 from connector.domain.faults import FaultId
 from connector.store.credentials import CredentialsFile
 
@@ -18,18 +20,23 @@ _log = logging.getLogger(__name__)
 class Activator:
     """Owns the credentials. `retry_now` makes the cloud link try at once."""
 
-    def __init__(self, file: CredentialsFile, retry_now: Callable[[], None]) -> None:
+    def __init__(self, file: CredentialsFile, retry_now: Callable[[], None], alarms: AlarmBoard) -> None:
         self._file = file
         self._retry_now = retry_now
+        self._alarms = alarms
+        self._trouble: StoreError | None = None
         self._credentials = Credentials.none()
         self._refused: set[CodeKind] = set()
         self._watchers: set[asyncio.Queue[str | ConnectorError]] = set()
         self._one_at_a_time = asyncio.Lock()
         self._changing: set[asyncio.Task[None]] = set()
 
-    async def load(self) -> None:
-        """Read the stored codes. Raises `StoreError`."""
-        self._credentials = await asyncio.to_thread(self._file.load)
+    async def load(self, at: datetime) -> None:
+        """Read the stored codes at the start, `at` (UTC). What is wrong with them is an alarm."""
+        loaded = await asyncio.to_thread(self._file.load, at)
+        self._credentials, self._trouble = loaded.credentials, loaded.trouble
+        if self._trouble is not None:
+            self._alarms.report(self._trouble.fault, self._trouble.detail)
 
     @property
     def activation(self) -> Activation:
@@ -39,11 +46,11 @@ class Activator:
     def next_code(self) -> Code:
         """The code for the next login: the best one that was not refused yet.
 
-        Raises `AuthError` (not-activated) when there is none at all.
+        Raises `AuthError` when there is none at all, with the fault that says why: one of `NO_CODE`.
         """
         candidates = self._credentials.candidates()
         if not candidates:
-            raise AuthError(FaultId.NOT_ACTIVATED, link="cloud")
+            raise self._no_code()
         fresh = [code for code in candidates if code.kind not in self._refused]
         return (fresh or candidates)[0]
 
@@ -59,15 +66,26 @@ class Activator:
         _log.info("access code stored")
         self._tell("")
 
-    async def forget(self) -> None:
-        """A reset or delete from the cloud: the codes go, every other parameter stays."""
-        await self._change(lambda _: Credentials.none())
+    async def forget(self, voided: Voided) -> None:
+        """A reset or delete: the codes go, every other parameter stays. Raises `StoreError`."""
+        await self._change(lambda _: Credentials.none(voided))
+
+    async def reset(self) -> None:
+        """`oxbridge reset`: forget the codes and end the link that they opened. Raises `StoreError`."""
+        await self.forget(Voided.ON_SITE)
+        self._retry_now()
 
     def failed(self, error: ConnectorError, used: Code | None) -> bool:
-        """A life of the cloud link ended with `error`; True when another code should be tried at once."""
+        """A life of the cloud link ended with `error`; True when there is no reason to wait.
+
+        That is: another code should be tried, or there is none any more, which the next life will tell.
+        """
+        if error.fault is FaultId.ENDED_ON_SITE:
+            return False  # our own doing is nobody's news
         if error.fault is not FaultId.CLOUD_NOT_AUTHORIZED or used is None:
             self._tell(error)
-            return False
+            # A reset just took the last code: say so now, not after a wait.
+            return not self._credentials.candidates() and error.fault not in NO_CODE
         self._refused.add(used.kind)
         untried = {code.kind for code in self._credentials.candidates()} - self._refused
         if used.kind is CodeKind.ACTIVATION or not untried:
@@ -91,6 +109,14 @@ class Activator:
             return await self._follow(events, progress)
         finally:
             self._watchers.discard(events)
+
+    def _no_code(self) -> AuthError:
+        voided = self._credentials.voided
+        if voided is not None:
+            return AuthError(voided.fault, link="cloud")
+        if self._trouble is not None and self._trouble.fault in NO_CODE:
+            return AuthError(self._trouble.fault, self._trouble.detail, link="cloud")
+        return AuthError(FaultId.NOT_ACTIVATED, link="cloud")
 
     async def _follow(
         self, events: "asyncio.Queue[str | ConnectorError]", progress: Callable[[str], None]
@@ -133,6 +159,13 @@ class Activator:
             if changed != self._credentials:
                 await asyncio.to_thread(self._file.save, changed)
                 self._credentials = changed
+                self._end_trouble()
+
+    def _end_trouble(self) -> None:
+        """What stands on disk now is ours and whole."""
+        if self._trouble is not None:
+            self._alarms.clear(self._trouble.fault)
+            self._trouble = None
 
     def _tell(self, event: str | ConnectorError) -> None:
         """An empty sentence is the end: the access code is stored."""

@@ -6,6 +6,8 @@
 | GET /devices | {"schema_version", "revision", "devices": [device]} |
 | GET /calls | {"schema_version", "calls": [call]} |
 | GET /calls/follow | one JSON object a line: call events as they happen, {"lost": n} where n were dropped |
+| GET /configuration | {"schema_version", "values": [{"setting", "value", "source"}]} |
+| POST /enable, /disable, /reset | {"result": sentence} |
 | POST /activate {"code"} | one JSON object a line: {"progress": sentence}…, then {"result"} or {"error"} |
 
 device: {number, name, first_name, type, state, source}
@@ -20,6 +22,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final, Protocol
 
 from starlette.applications import Starlette
@@ -29,7 +32,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from connector.agent.followers import Follower, Record
-from connector.agent.status import SCHEMA_VERSION, Status
+from connector.agent.status import SCHEMA_VERSION, Status, device_json
+from connector.domain.configuration import Effective
 from connector.domain.devices import Device
 from connector.domain.errors import ConnectorError, Overflow, RequestRefused
 from connector.domain.faults import FAULTS, FaultId
@@ -68,6 +72,18 @@ class Controlled(Protocol):
         person who waits goes away: what was begun must be safe to leave.
         """
 
+    def configuration(self) -> Sequence[Effective]:
+        """Every value that the cloud can set, as it is in force, and where it comes from."""
+
+    async def enable(self) -> str:
+        """Switch the agent on; returns what happened, as a sentence. Raises `StoreError`."""
+
+    async def disable(self) -> str:
+        """Close every connection and stay off, also over restarts. Raises `StoreError`."""
+
+    async def reset(self) -> str:
+        """Forget the codes and nothing else. Raises `StoreError`."""
+
     def is_ready(self) -> tuple[bool, list[str]]:
         """Whether calls reach the cloud now, and if not, why: one sentence a reason."""
 
@@ -83,7 +99,7 @@ def control_app(agent: Controlled) -> Starlette:
 
     async def devices(_request: Request) -> Response:
         revision, listed = agent.devices()
-        rows = [_device_json(device) for device in listed]
+        rows = [device_json(device) for device in listed]
         return JSONResponse({"schema_version": SCHEMA_VERSION, "revision": revision, "devices": rows})
 
     async def calls(_request: Request) -> Response:
@@ -97,6 +113,10 @@ def control_app(agent: Controlled) -> Starlette:
 
         return _Lines(follower, leave)
 
+    async def configuration(_request: Request) -> Response:
+        rows = [asdict(value) for value in agent.configuration()]
+        return JSONResponse({"schema_version": SCHEMA_VERSION, "values": rows})
+
     async def activate(request: Request) -> Response:
         code = await _code_of(request)
         activation = _Activation(agent, code)
@@ -108,6 +128,10 @@ def control_app(agent: Controlled) -> Starlette:
             Route("/devices", devices, methods=["GET"]),
             Route("/calls", calls, methods=["GET"]),
             Route("/calls/follow", follow, methods=["GET"]),
+            Route("/configuration", configuration, methods=["GET"]),
+            Route("/enable", _order(agent.enable), methods=["POST"]),
+            Route("/disable", _order(agent.disable), methods=["POST"]),
+            Route("/reset", _order(agent.reset), methods=["POST"]),
             Route("/activate", activate, methods=["POST"]),
         ],
         exception_handlers={ConnectorError: _refusal},
@@ -126,6 +150,15 @@ def error_json(error: ConnectorError) -> dict[str, Any]:
             "detail": error.detail,
         }
     }
+
+
+def _order(obeyed: Callable[[], Awaitable[str]]) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint of something that is done, or refused, as a whole."""
+
+    async def order(_request: Request) -> Response:
+        return JSONResponse({"result": await obeyed()})
+
+    return order
 
 
 class _Lines(StreamingResponse):
@@ -207,14 +240,3 @@ async def _refusal(_request: Request, error: Exception) -> Response:
         raise error
     status = 503 if isinstance(error, Overflow) else 409
     return JSONResponse(error_json(error), status_code=status)
-
-
-def _device_json(device: Device) -> dict[str, str]:
-    return {
-        "number": device.number,
-        "name": device.name,
-        "first_name": device.first_name,
-        "type": device.type,
-        "state": device.state.value,
-        "source": device.source,
-    }

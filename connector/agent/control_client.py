@@ -30,7 +30,14 @@ class ControlClient:
 
     def get(self, resource: str) -> dict[str, Any]:
         """The JSON object at `resource`, such as "/status"."""
-        with self._answer("GET", resource, None, TIMEOUT_SECONDS) as response:
+        return self._whole("GET", resource)
+
+    def post(self, resource: str) -> str:
+        """The sentence that says what `resource`, such as "/disable", did."""
+        return str(self._whole("POST", resource).get("result", ""))
+
+    def _whole(self, method: str, resource: str) -> dict[str, Any]:
+        with self._answer(method, resource, None, TIMEOUT_SECONDS) as response:
             body = response.read(MAX_ANSWER_BYTES + 1)
             if response.length and len(body) <= MAX_ANSWER_BYTES:  # it closed before the promised length
                 raise IncompleteRead(body, response.length)

@@ -20,7 +20,13 @@ _CHAPTERS: Final = {
     "http": "The agent and its control socket",
     "pbx": "The link to the PBX",
     "cloud": "The link to the cloud",
+    "proxy": "The link to the cloud",
+    "tls": "The link to the cloud",
+    "clock": "The link to the cloud",
+    "second": "The link to the cloud",
+    "settings": "The link to the cloud",
     "not": "The link to the cloud",
+    "credentials": "The link to the cloud",
     "store": "The local store",
 }
 _OTHER: Final = "Events, numbers and invitations"

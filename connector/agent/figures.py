@@ -20,7 +20,8 @@ class Figures:
     """What the agent counted since its start, read at one moment.
 
     `reconnects`: by (link, fault id) · `pbx_events`: by event name ("delivered") · `events_dropped`: by
-    reason · `invitations`: by status · `clock_skew_seconds`: ours minus the gateway's, None if not known.
+    reason · `invitations`: by status · `clock_skew_seconds`: ours minus the gateway's, None if not known ·
+    `alarms`: by fault id, whether it is raised; those that were never raised are left out.
     """
 
     channels: Mapping[Channel, bool] = field(default_factory=dict)
@@ -31,11 +32,16 @@ class Figures:
     events_acknowledged: int = 0
     events_dropped: Mapping[str, int] = field(default_factory=dict)
     outbox_entries: int = 0
+    outbox_unsafe_writes: int = 0
+    outbox_lost: int = 0
+    outbox_quarantined: int = 0
+    outbox_quarantine_dropped: int = 0
     devices: Mapping[DeviceState, int] = field(default_factory=dict)
     calls_live: int = 0
     invitations: Mapping[str, int] = field(default_factory=dict)
     security_events: int = 0
     clock_skew_seconds: float | None = None
+    alarms: Mapping[str, bool] = field(default_factory=dict)
 
 
 class LagHistogram:

@@ -88,12 +88,32 @@ def _event_metrics(figures: Figures) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "oxbridge_outbox_entries", "Durable events not yet acknowledged.", value=figures.outbox_entries
     )
+    yield CounterMetricFamily(
+        "oxbridge_outbox_unsafe_writes",
+        "Durable events that the disk refused.",
+        value=figures.outbox_unsafe_writes,
+    )
+    yield CounterMetricFamily(
+        "oxbridge_outbox_lost", "Durable events announced as lost.", value=figures.outbox_lost
+    )
+    yield CounterMetricFamily(
+        "oxbridge_outbox_quarantined",
+        "Events put aside that the gateway can't take.",
+        value=figures.outbox_quarantined,
+    )
+    yield CounterMetricFamily(
+        "oxbridge_outbox_quarantine_dropped",
+        "Events put aside and deleted for newer ones.",
+        value=figures.outbox_quarantine_dropped,
+    )
 
 
 def _state_metrics(figures: Figures) -> Iterator[Metric]:
     devices = {state.value: figures.devices.get(state, 0) for state in DeviceState}
     yield _gauge("oxbridge_devices", "Devices of the PBX.", devices, "state")
     yield GaugeMetricFamily("oxbridge_calls_live", "Calls in progress.", value=figures.calls_live)
+    alarms = {fault: int(is_raised) for fault, is_raised in figures.alarms.items()}
+    yield _gauge("oxbridge_alarm", "Whether an alarm is raised.", alarms, "fault")
     invitations = {status: figures.invitations.get(status, 0) for status in _INVITATION_STATUSES}
     yield _counter("oxbridge_invitations", "RVA invitations, by how they ended.", invitations, "status")
 

@@ -22,13 +22,22 @@ from pydantic import (
     ValidationError,
 )
 
+from connector.agent.command_settings import CommandSettings
 from connector.agent.places import Places
 from connector.agent.problems import Problem, SettingsError, problems_of, unknown_variables
+from connector.agent.proxy_settings import ProxySettings
+from connector.domain.backoff import RetrySchedule
+from connector.domain.configuration import (
+    MAX_PING_TIMEOUT_SECONDS,
+    MIN_PING_TIMEOUT_SECONDS,
+    OwnConfiguration,
+)
 from connector.domain.faults import FaultId
 from connector.domain.numbers import DialPlan, NumberRange
 from connector.links.tls import holds_certificates
 from connector.pbx.csta.settings import CstaSettings
 from connector.rva.settings import RvaSettings
+from connector.wire.xmpp.mechanisms import BindingPolicy
 
 ENV_PREFIX: Final = "OXBRIDGE__"
 
@@ -62,6 +71,12 @@ def _certificates(path: Path) -> Path:
     if not holds_certificates(path):
         raise ValueError("the file holds no certificate in PEM, or may not be read")
     return path
+
+
+def _none_or_two(pins: tuple[str, ...]) -> tuple[str, ...]:
+    if pins and len(set(pins)) < 2:
+        raise ValueError("two different pins at least: the present key's and the next one's")
+    return pins
 
 
 def _country(code: str) -> str:
@@ -98,6 +113,8 @@ HostName = Annotated[
     ),
 ]
 CertificateFile = Annotated[Path, AfterValidator(_existing_file), AfterValidator(_certificates)]
+# RFC 7469, 2.4: 32 bytes in Base64.
+Pin = Annotated[str, StringConstraints(pattern=r"^sha256/[A-Za-z0-9+/]{43}=$")]
 Prefix = Annotated[str, StringConstraints(max_length=8, pattern=r"^[0-9*#]*$")]
 
 
@@ -120,13 +137,23 @@ class CloudSettings(_Section):
     port: Annotated[int, Field(ge=1, le=65_535)] = 443
     path: Annotated[str, StringConstraints(max_length=200, pattern=r"^/[!-~]*$")] = "/websocket"
     ca_file: CertificateFile | None = None
+    # Where else the gateway may send us (see-other-host); a wrong one would get our login.
+    other_hosts: Annotated[tuple[HostName, ...], Field(max_length=20)] = ()
+    # Keys of the gateway, one of which it must present. Two at least, or the next key locks the site out.
+    pins: Annotated[tuple[Pin, ...], Field(max_length=10), AfterValidator(_none_or_two)] = ()
+    # "require" ends a login that a device on the way could have relayed; such a device that inspects TLS on
+    # purpose makes it fail, so the default is to bind where the gateway offers it.
+    channel_binding: BindingPolicy = BindingPolicy.PREFER
+    # "vendor" is the schedule of the PBX's own agent: 10 s, 30 s, 1, 2, 4, 8, then 16 minutes.
+    retry: RetrySchedule = RetrySchedule.JITTER
     # The forms in use: PBX834e-41da-…, pbxagent_<32 hex>, FleetRef-Installref. It becomes the local part of
     # an XMPP address, so it has none of the characters that RFC 7622, 3.3.1 forbids there.
     pbx_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
     allow_plain: bool = False
-    # The gateway pings at a third of it. Shorter than 30 s cuts links on a slow site, longer than an hour
-    # leaves a dead one unseen.
-    ping_timeout_seconds: Annotated[float, Field(ge=30, le=3_600)] = 120
+    # The gateway pings at a third of it. What the cloud configures wins.
+    ping_timeout_seconds: Annotated[
+        float, Field(ge=MIN_PING_TIMEOUT_SECONDS, le=MAX_PING_TIMEOUT_SECONDS)
+    ] = 120
 
 
 class SiteSettings(_Section):
@@ -185,7 +212,16 @@ class Settings(pydantic_settings.BaseSettings):
     site: SiteSettings
     rva: RvaSettings = RvaSettings()
     http: HttpSettings = HttpSettings()
+    proxy: ProxySettings = ProxySettings()
+    commands: CommandSettings = CommandSettings()
     log: LogSettings = LogSettings()
+
+    def own_configuration(self) -> OwnConfiguration:
+        """What holds where the cloud says nothing, and which of it somebody wrote."""
+        sections = {"site": self.site, "cloud": self.cloud}
+        written = (f"{name}.{key}" for name, section in sections.items() for key in section.model_fields_set)
+        plan = self.site.dial_plan(self.pbx.ranges)
+        return OwnConfiguration(plan, self.cloud.ping_timeout_seconds, frozenset(written))
 
     @classmethod
     def settings_customise_sources(

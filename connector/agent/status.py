@@ -3,16 +3,19 @@
 `SCHEMA_VERSION` grows when a field changes its meaning or goes; new fields come without it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from connector.domain.alarms import Alarm
 from connector.domain.credentials import Activation
-from connector.domain.devices import DeviceState
+from connector.domain.devices import Device, DeviceState
 from connector.domain.faults import FAULTS
+from connector.domain.hops import hop_of
 from connector.domain.identifiers import Channel
 from connector.domain.links import LinkStatus
+from connector.domain.switch import Disabled
 
 SCHEMA_VERSION: Final = 1
 
@@ -22,7 +25,9 @@ class Status:
     """The whole agent at one moment.
 
     `links`: "pbx" and "cloud". `devices`: how many in each state, of the list with `devices_revision`.
-    `invitations`: how many ended as sent, refused, failed or unknown since the start.
+    `invitations`: how many ended as sent, refused, failed or unknown since the start. Of durable events,
+    since the start: `outbox_unsafe_writes` that the disk refused, `outbox_lost_durable` announced as lost,
+    `outbox_quarantined` put aside, `outbox_quarantine_dropped` of those deleted for newer ones.
     """
 
     version: str
@@ -38,6 +43,12 @@ class Status:
     outbox_last_seq: int
     outbox_unacknowledged: int
     invitations: Mapping[str, int]
+    outbox_lost_durable: int = 0
+    outbox_unsafe_writes: int = 0
+    outbox_quarantined: int = 0
+    outbox_quarantine_dropped: int = 0
+    disabled: Disabled | None = None
+    alarms: Sequence[Alarm] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The body of `GET /status`."""
@@ -47,6 +58,8 @@ class Status:
             "pbx_id": self.pbx_id,
             "started_at": instant(self.started_at),
             "activation": self.activation.value,
+            "disabled": _disabled_json(self.disabled),
+            "alarms": [alarm_json(alarm) for alarm in self.alarms],
             "links": {name: link_json(link) for name, link in self.links.items()},
             "channels": {channel.value: self.channels.get(channel, False) for channel in Channel},
             "devices": self._devices_json(),
@@ -55,6 +68,10 @@ class Status:
                 "epoch": self.outbox_epoch,
                 "last_seq": self.outbox_last_seq,
                 "unacknowledged": self.outbox_unacknowledged,
+                "lost_durable": self.outbox_lost_durable,
+                "unsafe_writes": self.outbox_unsafe_writes,
+                "quarantined": self.outbox_quarantined,
+                "quarantine_dropped": self.outbox_quarantine_dropped,
             },
             "invitations": {
                 status: self.invitations.get(status, 0) for status in ("sent", "refused", "failed", "unknown")
@@ -77,6 +94,8 @@ def link_json(link: LinkStatus) -> dict[str, Any]:
     return {
         "state": link.state.value,
         "since": instant(link.since),
+        "down_since": instant(link.down_since) if link.down_since else None,
+        "hop": hop_of(error.fault).value if error else None,
         "fault": error.fault.value if error else None,
         "sentence": words.sentence if words else "",
         "remedy": words.remedy if words else "",
@@ -86,6 +105,37 @@ def link_json(link: LinkStatus) -> dict[str, Any]:
     }
 
 
+def alarm_json(alarm: Alarm) -> dict[str, Any]:
+    """An entry under `alarms`; sentence and remedy come from the catalogue of faults."""
+    words = FAULTS[alarm.fault]
+    return {
+        "fault": alarm.fault.value,
+        "since": instant(alarm.since),
+        "count": alarm.count,
+        "detail": alarm.detail,
+        "sentence": words.sentence,
+        "remedy": words.remedy,
+    }
+
+
+def _disabled_json(disabled: Disabled | None) -> dict[str, str] | None:
+    if disabled is None:
+        return None
+    return {"since": instant(disabled.since), "by": disabled.by.value}
+
+
 def instant(at: datetime) -> str:
     """`at` (aware) as RFC 3339 in UTC with milliseconds: 2026-11-20T09:00:00.123Z."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def device_json(device: Device) -> dict[str, str]:
+    """A row of `GET /devices`."""
+    return {
+        "number": device.number,
+        "name": device.name,
+        "first_name": device.first_name,
+        "type": device.type,
+        "state": device.state.value,
+        "source": device.source,
+    }

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from connector.domain.backoff import Backoff
+from connector.domain.credentials import NO_CODE
 from connector.domain.errors import ConnectorError, LinkClosed, LocalProtocolError
 from connector.domain.faults import FAULTS, FaultId
 from connector.domain.links import LinkState, LinkStatus
@@ -51,7 +52,10 @@ class LinkSupervisor:
         self._settle = settle
         self._life: Life | None = None
         self._running: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._is_stopping = False
+        self._is_paused = False
+        self._is_interrupted = False
         self._wakeup = asyncio.Event()
         self._connected_at: float | None = None
         self._last_fault: FaultId | None = None
@@ -66,16 +70,31 @@ class LinkSupervisor:
         _log.info("link connected", extra={"link": self._name})
 
     def retry_now(self) -> None:
-        """A person changed something: forget the failures and begin a new life, also if one is connected."""
+        """A person changed something: forget the failures and begin a new life, whatever this one is at."""
         self._backoff.reset()
         self._wakeup.set()
-        if self._life is not None and self.status.state is LinkState.CONNECTED:
-            self._life.close()
+        self._interrupt()
+
+    def pause(self) -> None:
+        """The agent is switched off: end the present life at once, begin none until `resume`."""
+        self._is_paused = True
+        self._wakeup.set()
+        self._interrupt()
+
+    def resume(self) -> None:
+        """Switched on again: the next life begins at once, as if it were the first."""
+        self._is_paused = False
+        self._backoff.reset()
+        self._wakeup.set()
 
     async def run(self) -> None:
         """Live, wait and live again, until `stop`."""
         while not self._is_asked_to_stop():
             self._wakeup.clear()
+            if self._is_paused:
+                self._show(LinkState.STOPPED)
+                await self._wakeup.wait()
+                continue
             error = await self._live()
             if not self._is_asked_to_stop():
                 await self._wait_after(error)
@@ -85,18 +104,28 @@ class LinkSupervisor:
         """End the present life in order, or cut it; `run` returns."""
         self._is_stopping = True
         self._wakeup.set()
-        if self._life is None or self._running is None:
-            return
-        timeout = 0.0  # a life that is not connected yet has nothing to end in order
-        if self.status.state is LinkState.CONNECTED:
-            self._life.close()
-            timeout = _CLOSE_TIMEOUT_SECONDS
-        _, late = await asyncio.wait([self._running], timeout=timeout)
-        for running in late:
-            running.cancel()
+        if self._running is not None:
+            await self._end(self._running)
 
     def _is_asked_to_stop(self) -> bool:
         return self._is_stopping
+
+    def _interrupt(self) -> None:
+        """End the present life for a reason that is no failure of it."""
+        if self._running is None or self._ending is not None:
+            return
+        self._is_interrupted = True
+        self._ending = asyncio.create_task(self._end(self._running), name=f"{self._name}-end")
+
+    async def _end(self, running: asyncio.Task[None]) -> None:
+        """In order when it is connected; else there is nothing to end in order."""
+        timeout = 0.0
+        if self._life is not None and self.status.state is LinkState.CONNECTED:
+            self._life.close()
+            timeout = _CLOSE_TIMEOUT_SECONDS
+        _, late = await asyncio.wait([running], timeout=timeout)
+        for task in late:
+            task.cancel()
 
     async def _live(self) -> ConnectorError:
         self._show(LinkState.CONNECTING)
@@ -111,10 +140,14 @@ class LinkSupervisor:
             return self._end_of(self._running)
         finally:
             self._running.cancel()
-            self._life = self._running = None
+            if self._ending is not None:
+                await self._ending
+            self._life = self._running = self._ending = None
 
     def _end_of(self, running: asyncio.Task[None]) -> ConnectorError:
-        failure = None if running.cancelled() else running.exception()
+        if running.cancelled():
+            return LinkClosed(FaultId.ENDED_ON_SITE, link=self._name)
+        failure = running.exception()
         if isinstance(failure, ConnectorError):
             return failure
         if failure is None:
@@ -127,9 +160,10 @@ class LinkSupervisor:
         self.ended_lives[self._name, error.fault.value] += 1
         if self._connected_at is not None:
             self._backoff.succeeded(self._clock.monotonic() - self._connected_at)
-        if self._settle(error):
+        is_interrupted, self._is_interrupted = self._is_interrupted, False
+        if self._settle(error) or is_interrupted:
             return
-        if error.fault is FaultId.NOT_ACTIVATED:
+        if error.fault in NO_CODE:
             self._show(LinkState.WAITING, error)
             self._tell(error, None)
             await self._wakeup.wait()
@@ -151,7 +185,8 @@ class LinkSupervisor:
             error = self.status.error  # until it is connected, a person sees why it was not
         next_try = None if delay is None else now + timedelta(seconds=delay)
         reconnects = sum(self.ended_lives.values())
-        self.status = LinkStatus(self._name, state, now, error, next_try, reconnects)
+        down_since = None if state is LinkState.CONNECTED else self.status.down_since or now
+        self.status = LinkStatus(self._name, state, now, error, next_try, reconnects, down_since)
 
     def _tell(self, error: ConnectorError, delay: float | None) -> None:
         """The first failure of a kind is a warning, its repetitions are not worth one."""

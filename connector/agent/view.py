@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from connector import __version__
-from connector.agent.activation import Activator
 from connector.agent.figures import Figures
 from connector.agent.followers import Follower, Followers, Record
 from connector.agent.records import leg_record
-from connector.agent.status import SCHEMA_VERSION, Status
+from connector.agent.standing import Standing
+from connector.agent.status import SCHEMA_VERSION, Status, device_json
 from connector.agent.supervisor import LinkSupervisor
 from connector.bridge.site import Site
+from connector.domain.configuration import Effective
 from connector.domain.devices import Device, DeviceState
-from connector.domain.errors import StoreError
-from connector.domain.faults import FAULTS
+from connector.domain.errors import RequestRefused, StoreError
+from connector.domain.faults import FAULTS, FaultId
 from connector.domain.identifiers import Channel
 from connector.domain.links import LinkState, LinkStatus
+from connector.domain.switch import SwitchedBy
 from connector.store.writer import Writer
 
 # Calls reach the cloud when these are open; http is for looking only.
@@ -33,7 +35,7 @@ class AgentView:
         started_at: datetime,
         site: Site,
         writer: Writer,
-        activator: Activator,
+        standing: Standing,
         *,
         supervisors: Sequence[LinkSupervisor],
     ) -> None:
@@ -41,7 +43,10 @@ class AgentView:
         self._started_at = started_at
         self._site = site
         self._writer = writer
-        self._activator = activator
+        self._activator = standing.activator
+        self._switch = standing.switch
+        self._desk = standing.desk
+        self._alarms = standing.alarms
         self._supervisors = supervisors
         self.followers = Followers()
         self.invitations: Counter[str] = Counter()
@@ -50,7 +55,7 @@ class AgentView:
 
     def status(self) -> Status:
         """The agent at this moment."""
-        site = self._site
+        site, outbox = self._site, self._site.outbox.figures
         return Status(
             version=__version__,
             pbx_id=self._pbx_id,
@@ -64,7 +69,13 @@ class AgentView:
             outbox_epoch=site.outbox.epoch,
             outbox_last_seq=site.outbox.last_seq,
             outbox_unacknowledged=site.outbox.unacknowledged,
+            outbox_lost_durable=outbox.lost_durable,
+            outbox_unsafe_writes=outbox.unsafe_writes,
+            outbox_quarantined=outbox.quarantined,
+            outbox_quarantine_dropped=site.outbox.quarantine_dropped,
             invitations=self.invitations,
+            disabled=self._switch.disabled,
+            alarms=self._alarms.raised(),
         )
 
     def devices(self) -> tuple[int, Sequence[Device]]:
@@ -81,10 +92,33 @@ class AgentView:
 
     async def activate(self, code: str, progress: Callable[[str], None]) -> str:
         """Make the agent known to the cloud."""
+        if self._switch.disabled is not None:
+            raise RequestRefused(FaultId.AGENT_DISABLED, "disabled")
         return await self._activator.activate(code, progress)
+
+    def configuration(self) -> Sequence[Effective]:
+        """What the cloud can configure, as it is in force."""
+        return self._desk.effective()
+
+    async def enable(self) -> str:
+        """Switch the agent on."""
+        is_changed = await self._switch.enable()
+        return "The agent is on and connects." if is_changed else "The agent was on already."
+
+    async def disable(self) -> str:
+        """Switch the agent off."""
+        is_changed = await self._switch.disable(SwitchedBy.SITE)
+        return "The agent is off. No connection is open." if is_changed else "The agent was off already."
+
+    async def reset(self) -> str:
+        """Forget the codes."""
+        await self._activator.reset()
+        return "The codes are forgotten; every setting is kept. `oxbridge activate` takes a new code."
 
     def is_ready(self) -> tuple[bool, list[str]]:
         """Whether calls reach the cloud now."""
+        if self._switch.disabled is not None:
+            return False, [FAULTS[FaultId.AGENT_DISABLED].sentence]
         reasons = [
             f"{name}: {FAULTS[link.error.fault].sentence if link.error else link.state.value}"
             for name, link in self._links().items()
@@ -96,12 +130,19 @@ class AgentView:
         return not reasons, reasons
 
     async def is_healthy(self) -> tuple[bool, list[str]]:
-        """Whether the store writes; that the loop turns is shown by answering at all."""
+        """Whether a restart is of no use, and what is degraded all the same.
+
+        That the loop turns is shown by answering at all, that the store's thread lives by a job that it ends.
+        While the disk is in trouble the links go on, and events that it refused are in memory alone: a
+        restart would lose them.
+        """
         try:
             await self._writer.submit(lambda _: None)
         except StoreError as error:
-            return False, [str(error)]
-        return True, []
+            trouble = self._writer.trouble
+            return trouble is not None, [str(trouble or error)]
+        trouble = self._writer.trouble
+        return True, [] if trouble is None else [str(trouble)]
 
     def figures(self) -> Figures:
         """Everything counted, for a scrape."""
@@ -121,16 +162,27 @@ class AgentView:
                 "untranslatable": site.calls.untranslatable,
             },
             outbox_entries=outbox.unacknowledged,
+            outbox_unsafe_writes=outbox.figures.unsafe_writes,
+            outbox_lost=outbox.figures.lost_durable,
+            outbox_quarantined=outbox.figures.quarantined,
+            outbox_quarantine_dropped=outbox.quarantine_dropped,
             devices=self._device_states(),
             calls_live=site.calls.live_calls,
             invitations=self.invitations,
             security_events=self.security_events + outbox.figures.bad_acknowledgements,
             clock_skew_seconds=self.clock_skew_seconds,
+            alarms={fault.value: is_raised for fault, is_raised in self._alarms.known().items()},
         )
 
     def status_json(self) -> str:
         """The body of /status on the http channel."""
         return json.dumps(self.status().as_json())
+
+    def devices_json(self) -> str:
+        """The body of /devices on the http channel."""
+        revision, listed = self.devices()
+        rows = [device_json(device) for device in listed]
+        return json.dumps({"schema_version": SCHEMA_VERSION, "revision": revision, "devices": rows})
 
     def calls_json(self) -> str:
         """The body of /calls on the http channel."""

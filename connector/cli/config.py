@@ -1,15 +1,43 @@
-"""`oxbridge config`: what can be said of a configuration file without starting anything."""
+"""`oxbridge config`: whether a file can be used, and what the running agent makes of it and of the cloud."""
 
 from pathlib import Path
 
 import click
 
-from connector.cli.output import complain, file_option, show
+from connector.agent.control_client import ControlClient
+from connector.cli.output import (
+    asks_agent,
+    complain,
+    file_option,
+    json_option,
+    show,
+    show_json,
+    show_table,
+    socket_option,
+)
 
 
-@click.group(short_help="Check a configuration file.")
+@click.group(short_help="Check a configuration file, or show what is in force.")
 def command() -> None:
-    """Check a configuration file."""
+    """Check a configuration file, or show what is in force."""
+
+
+@command.command()
+@json_option
+@socket_option
+@asks_agent
+def effective(client: ControlClient, *, as_json: bool) -> None:
+    """Show the values that the cloud can set, as the running agent uses them, and where each comes from.
+
+    A source is "site" (the file or the environment), "default", or the cloud's revision.
+    """
+    answer = client.get("/configuration")
+    if as_json:
+        show_json(answer)
+        return
+    columns = ("setting", "value", "source")
+    rows = [[str(value.get(column, "")) for column in columns] for value in answer["values"]]
+    show_table([column.capitalize() for column in columns], rows)
 
 
 @command.command()

@@ -7,20 +7,24 @@ import click
 
 from connector import __version__
 
-# name → (module of this package, one line for --help). The line stands here so that --help imports nothing.
+# name → (module of this package, its command there, one line for --help). The line stands here so that --help
+# imports nothing.
 COMMANDS: Final = {
-    "run": ("run", "Run the agent in the foreground."),
-    "activate": ("activate", "Make the agent known to the cloud with an activation code."),
-    "status": ("status", "Show the links, channels and counts of the running agent."),
-    "devices": ("devices", "List the PBX's devices."),
-    "calls": ("calls", "Show the live calls, or follow call events."),
-    "config": ("config", "Check a configuration file."),
-    "version": ("version", "Show the version."),
+    "run": ("run", "command", "Run the agent in the foreground."),
+    "activate": ("activate", "command", "Make the agent known to the cloud with an activation code."),
+    "enable": ("switching", "enable", "Switch the agent on again."),
+    "disable": ("switching", "disable", "Close every connection and stay off."),
+    "reset": ("switching", "reset", "Forget the codes; every setting is kept."),
+    "status": ("status", "command", "Show the links, channels and counts of the running agent."),
+    "devices": ("devices", "command", "List the PBX's devices."),
+    "calls": ("calls", "command", "Show the live calls, or follow call events."),
+    "config": ("config", "command", "Check a configuration file, or show what is in force."),
+    "version": ("version", "command", "Show the version."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are modules, imported when one is called; each module has a `command`."""
+    """A group whose commands are modules, imported when one is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of a site's life."""
@@ -30,14 +34,15 @@ class LazyGroup(click.Group):
         """The command of that name, None if there is none."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"connector.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command
+        module_name, attribute, _ = COMMANDS[cmd_name]
+        module = importlib.import_module(f"connector.cli.{module_name}")
+        command: click.Command = getattr(module, attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of --help, from the table alone."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

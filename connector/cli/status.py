@@ -12,6 +12,8 @@ from connector.agent.plain import plain
 from connector.cli.output import EXIT_FAILED, asks_agent, json_option, show, show_json, socket_option
 
 _LINK_NAMES: Final = {"pbx": "PBX", "cloud": "Cloud"}
+# "at name resolution", but "at the proxy".
+_ARTICLES: Final = dict.fromkeys(("proxy", "login", "gateway", "PBX"), "the ")
 _COLORS: Final = {"connected": "green", "connecting": "yellow", "waiting": "red", "stopped": "red"}
 
 
@@ -35,10 +37,11 @@ def command(client: ControlClient, *, as_json: bool) -> None:
 
 
 def is_all_up(status: Mapping[str, Any]) -> bool:
-    """Whether the agent is activated, both its links are connected and all four channels work."""
+    """Whether the agent is on and activated, both its links are connected and all four channels work."""
     links = status["links"].values()
     return (
-        status["activation"] == "activated"
+        not status.get("disabled")
+        and status["activation"] == "activated"
         and all(link["state"] == "connected" for link in links)
         and all(status["channels"].values())
     )
@@ -48,6 +51,13 @@ def lines(status: Mapping[str, Any], now: datetime) -> Iterator[str]:
     """`status` for a person, without what is of no use to them."""
     yield f"Oxbridge {plain(status['version'])}, running for {_age(status['started_at'], now)}"
     yield _row("PBX-ID", f"{plain(status['pbx_id'])} ({plain(status['activation'])})")
+    if disabled := status.get("disabled"):
+        by = "on site" if disabled["by"] == "site" else "by the cloud"
+        state = click.style("off", fg="red")
+        yield _row("Switch", f"{state} since {plain(disabled['since'])}, switched off {by}")
+        yield _row("", "Remedy: Run `oxbridge enable`: nothing has to be typed again.")
+    for alarm in status.get("alarms", ()):
+        yield from _alarm(alarm, now)
     for name, link in status["links"].items():
         yield from _link(_LINK_NAMES.get(name, plain(name)), link, now)
     yield _row("Channels", "  ".join(_channel(name, is_up) for name, is_up in status["channels"].items()))
@@ -63,6 +73,11 @@ def lines(status: Mapping[str, Any], now: datetime) -> Iterator[str]:
 def _link(name: str, link: Mapping[str, Any], now: datetime) -> Iterator[str]:
     state = str(link["state"])
     text = f"{click.style(plain(state), fg=_COLORS.get(state))} for {_age(link['since'], now)}"
+    if link.get("hop"):
+        hop = plain(link["hop"])
+        place = f"{_ARTICLES.get(hop, '')}{hop}"
+        text += f", last failed at {place}" if state == "connecting" else f" at {place}"
+        text += f", down for {_age(link['down_since'], now)}" if link.get("down_since") else ""
     if link.get("next_try_at"):
         text += f", next try in {_span((_instant(link['next_try_at']) - now).total_seconds())}"
     yield _row(name, text)
@@ -70,6 +85,13 @@ def _link(name: str, link: Mapping[str, Any], now: datetime) -> Iterator[str]:
         detail = f" ({plain(link['detail'], 400)})" if link.get("detail") else ""
         yield _row("", plain(link["sentence"]) + detail)
         yield _row("", f"Remedy: {plain(link['remedy'])}")
+
+
+def _alarm(alarm: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    detail = f" ({plain(alarm['detail'], 400)})" if alarm.get("detail") else ""
+    yield _row("Alarm", f"{click.style(plain(alarm['sentence']), fg='red')}{detail}")
+    times = f", {alarm['count']} times" if alarm["count"] > 1 else ""
+    yield _row("", f"for {_age(alarm['since'], now)}{times}. Remedy: {plain(alarm['remedy'])}")
 
 
 def _row(name: str, text: str) -> str:

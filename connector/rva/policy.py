@@ -4,7 +4,7 @@ What needs memory (once a call, once a number in ten minutes) is decided by the 
 right to send.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from connector.domain.call_model import CallUpdate
@@ -17,16 +17,25 @@ if TYPE_CHECKING:
 
 
 class InvitationPolicy:
-    """The site's rules by device. Calling it decides on one update; None means: nobody to invite here."""
+    """The site's rules by device. Calling it decides on one update; None means: nobody to invite here.
 
-    def __init__(self, rules: "Iterable[Rule]", plan: DialPlan, countries: Iterable[str] = ()) -> None:
+    `plan` gives the present dial plan, which the cloud may change. Without `countries` only the plan's own
+    numbers are invited.
+    """
+
+    def __init__(
+        self, rules: "Iterable[Rule]", plan: Callable[[], DialPlan], countries: Iterable[str] = ()
+    ) -> None:
         self._rules: Mapping[str, Rule] = {rule.device: rule for rule in rules}
         self._plan = plan
-        self._countries = frozenset(countries) or frozenset({plan.country})
+        self._countries = frozenset(countries)
 
     def __call__(self, update: CallUpdate) -> Invite | Refuse | None:
         rule = self._rules.get(update.device)
-        return None if rule is None else decide(rule, update, self._plan, self._countries)
+        if rule is None:
+            return None
+        plan = self._plan()
+        return decide(rule, update, plan, self._countries or frozenset({plan.country}))
 
 
 def decide(

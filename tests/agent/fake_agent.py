@@ -10,12 +10,15 @@ from connector.agent.control import control_app
 from connector.agent.followers import Follower, Followers, Record
 from connector.agent.serving import HttpServer, unix_listener
 from connector.agent.status import Status
+from connector.domain.alarms import Alarm
+from connector.domain.configuration import Effective
 from connector.domain.credentials import Activation
 from connector.domain.devices import Device, DeviceState
-from connector.domain.errors import AuthError, DialError
+from connector.domain.errors import AuthError, ConnectorError, DialError
 from connector.domain.faults import FaultId
 from connector.domain.identifiers import Channel
 from connector.domain.links import LinkState, LinkStatus
+from connector.domain.switch import Disabled
 
 NINE = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 RIGHT_CODE = "4711"
@@ -37,13 +40,17 @@ class FakeAgent:
         self.was_cancelled = asyncio.Event()
         self.health: tuple[bool, list[str]] = (True, [])
         self.breaks: Exception | None = None
+        self.orders: list[str] = []
+        self.refuses: ConnectorError | None = None
+        self.disabled: Disabled | None = None
+        self.alarms: list[Alarm] = []
 
     def status(self) -> Status:
         lost = DialError(FaultId.CLOUD_UNREACHABLE, "agent.example:443", link="cloud")
         cloud = (
             LinkStatus("cloud", LinkState.CONNECTED, NINE)
             if self.is_up
-            else LinkStatus("cloud", LinkState.WAITING, NINE, lost, NINE, 2)
+            else LinkStatus("cloud", LinkState.WAITING, NINE, lost, NINE, 2, down_since=NINE)
         )
         return Status(
             version="0.1.0",
@@ -59,6 +66,8 @@ class FakeAgent:
             outbox_last_seq=812,
             outbox_unacknowledged=0,
             invitations={"sent": 1},
+            disabled=self.disabled,
+            alarms=self.alarms,
         )
 
     def devices(self) -> tuple[int, Sequence[Device]]:
@@ -86,6 +95,24 @@ class FakeAgent:
             raise AuthError(FaultId.CLOUD_NOT_AUTHORIZED, "not-authorized", link="cloud")
         progress("The private code is stored.")
         return "This agent is activated."
+
+    def configuration(self) -> Sequence[Effective]:
+        return [Effective("site.country", "FR", "cloud revision 17")]
+
+    async def enable(self) -> str:
+        return self._obey("enable")
+
+    async def disable(self) -> str:
+        return self._obey("disable")
+
+    async def reset(self) -> str:
+        return self._obey("reset")
+
+    def _obey(self, order: str) -> str:
+        if self.refuses is not None:
+            raise self.refuses
+        self.orders.append(order)
+        return f"Done: {order}."
 
     def is_ready(self) -> tuple[bool, list[str]]:
         return (True, []) if self.is_up else (False, ["The gateway can't be reached."])

@@ -1,25 +1,37 @@
-"""The agent's parts without links: a site with a store in memory, an activator, two supervisors."""
+"""The agent's parts without links: a site with a store in memory, codes and a switch, two supervisors."""
 
 from itertools import count
 from pathlib import Path
 
 from connector.agent.activation import Activator
-from connector.agent.home import AgentHome
+from connector.agent.alarms import AlarmBoard
+from connector.agent.figures import LagHistogram
+from connector.agent.home import AgentHome, metrics_text
+from connector.agent.standing import Standing
 from connector.agent.supervisor import LinkSupervisor
+from connector.agent.switch import Switch
 from connector.agent.view import AgentView
 from connector.bridge.call_relay import CallRelay
-from connector.bridge.device_sync import DeviceSync
+from connector.bridge.commands import CommandDesk
+from connector.bridge.configuration import ConfigurationDesk
 from connector.bridge.outbox import Outbox
-from connector.bridge.site import Site
+from connector.bridge.site import Desks, Site
 from connector.domain.backoff import Backoff
 from connector.domain.call_model import CallModel
+from connector.domain.command_policy import CommandPolicy
+from connector.domain.configuration import OwnConfiguration
 from connector.domain.identifiers import PbxKind
+from connector.domain.numbers import DialPlan
 from connector.domain.outbox import OutboxState
-from connector.store.credentials import CredentialsFile
+from connector.store.commands import CommandTable
+from connector.store.configuration import ConfigurationTable
+from connector.store.gateway import GatewayFile
+from connector.store.switch import DisabledFile
 from connector.store.writer import Writer
 from tests.agent.clocks import NOON, StillClock
 from tests.bridge.disks import SlowDisk
 from tests.bridge.far_sides import PlainEncoder
+from tests.store.hosts import credentials_file
 
 
 class NoLife:
@@ -34,23 +46,46 @@ class Parts:
     """Everything that the view shows, wired as in the running agent."""
 
     def __init__(self, directory: Path) -> None:
-        clock = StillClock()
+        self.clock = clock = StillClock()
         self.disk = SlowDisk()
-        outbox = Outbox(self.disk, OutboxState("epoch", 0, 0, 0), clock.monotonic)
+        state = OutboxState("epoch", 0, 0, 0)
+        outbox = Outbox(self.disk, state, clock.monotonic, new_epoch=lambda: "another")
         ids = count(1)
         relay = CallRelay(
             CallModel(lambda: f"c-{next(ids)}"), outbox, PlainEncoder(), clock.monotonic, lambda _: None
         )
-        self.site = Site(DeviceSync(), relay, outbox, clock, self._connected)
+        self.writer = Writer(directory / "store.db", ())
+        self.desk = ConfigurationDesk(
+            ConfigurationTable(self.writer),
+            OwnConfiguration(DialPlan("FR"), 120.0),
+            apply_monitors=lambda _, report: report({}),
+            on_ping_timeout=lambda _: None,
+            on_verdict=lambda _: None,
+        )
+        commands = CommandDesk(
+            CommandPolicy(), CommandTable(self.writer), clock, plan=lambda: self.desk.dial_plan
+        )
+        self.site = Site(relay, outbox, Desks(commands, self.desk), clock, self._connected)
         backoff = Backoff(lambda low, _: low)
         self.pbx = LinkSupervisor("pbx", NoLife, backoff, clock)
         self.cloud = LinkSupervisor("cloud", NoLife, backoff, clock)
-        self.activator = Activator(CredentialsFile(directory / "credentials.json"), lambda: None)
-        self.writer = Writer(directory / "store.db", ())
+        self.alarms = AlarmBoard(clock)
+        self.activator = Activator(credentials_file(directory), lambda: None, self.alarms)
+        self.switch = Switch(DisabledFile(directory / "disabled.json"), clock, (self.pbx, self.cloud))
+        standing = Standing(self.activator, self.switch, self.desk, self.alarms)
         self.view = AgentView(
-            "PBX1", NOON, self.site, self.writer, self.activator, supervisors=(self.pbx, self.cloud)
+            "PBX1", NOON, self.site, self.writer, standing, supervisors=(self.pbx, self.cloud)
         )
-        self.home = AgentHome(PbxKind.OXE, self.site, self.activator, self.view)
+        self.memory = GatewayFile(directory / "gateway.json")
+        self.home = AgentHome(
+            PbxKind.OXE,
+            self.site,
+            standing,
+            self.view,
+            clock=clock,
+            memory=self.memory,
+            metrics=metrics_text(self.view.figures, LagHistogram()),
+        )
 
     def _connected(self, link: str) -> None:
         (self.pbx if link == "pbx" else self.cloud).connected()

@@ -8,10 +8,14 @@ import pytest
 
 from connector.agent import activation as module
 from connector.agent.activation import Activator
-from connector.domain.credentials import Activation, Code, CodeKind, Credentials
-from connector.domain.errors import AuthError, ConnectorError, DialError, StoreError
+from connector.agent.alarms import AlarmBoard
+from connector.domain.credentials import NO_CODE, Activation, Code, CodeKind, Credentials, Voided
+from connector.domain.errors import AuthError, ConnectorError, DialError, LinkClosed, StoreError
 from connector.domain.faults import FaultId
 from connector.store.credentials import CredentialsFile
+from connector.store.sealing import Host, Sealer
+from tests.agent.clocks import NOON, StillClock
+from tests.store.hosts import MACHINE, PBX_ID, credentials_file
 
 pytestmark = pytest.mark.usefixtures("no_task_left")
 
@@ -35,10 +39,13 @@ class Site:
     """An activator with its file; `tries` counts how often the link was told to try at once."""
 
     def __init__(self, path: Path) -> None:
-        self.file = BrokenFile(path)
+        self.path = path
+        self.clock = StillClock()
+        self.alarms = AlarmBoard(self.clock)
+        self.file = BrokenFile(path, Sealer(path.parent, PBX_ID, Host(MACHINE)))
         self.tries = 0
         self._tried = asyncio.Event()
-        self.activator = Activator(self.file, self._try)
+        self.activator = Activator(self.file, self._try, self.alarms)
         self.told: list[str] = []
 
     async def activate(self, code: str, *steps: Callable[[], Awaitable[None] | bool]) -> str:
@@ -89,7 +96,7 @@ async def activated(site: Site) -> Site:
     """As after the first day: the private code has worked."""
     await site.activate(PUBLIC, site.accepted, site.given)
     await site.accepted()
-    assert site.file.load() == Credentials(None, PRIVATE, True)
+    assert site.file.load(NOON).credentials == Credentials(None, PRIVATE, True)
     return site
 
 
@@ -112,7 +119,7 @@ async def test_the_code_is_on_disk_before_the_link_is_told_to_try(site: Site) ->
     seen: list[Credentials] = []
 
     def look() -> bool:
-        seen.append(site.file.load())
+        seen.append(site.file.load(NOON).credentials)
         return True
 
     await site.activate(PUBLIC, look, site.accepted, site.given)
@@ -121,7 +128,7 @@ async def test_the_code_is_on_disk_before_the_link_is_told_to_try(site: Site) ->
 
 async def test_both_codes_are_kept_until_the_private_one_has_worked(site: Site) -> None:
     await site.activate(PUBLIC, site.accepted, site.given)
-    assert site.file.load() == Credentials(PUBLIC, PRIVATE)
+    assert site.file.load(NOON).credentials == Credentials(PUBLIC, PRIVATE)
     assert site.login() == Code(CodeKind.ACCESS, PRIVATE)
     # The acknowledgement was lost and the gateway knows only the public code.
     assert site.is_refused()
@@ -129,13 +136,13 @@ async def test_both_codes_are_kept_until_the_private_one_has_worked(site: Site) 
     assert not site.is_refused(), "both were refused: wait"
     assert site.login() == Code(CodeKind.ACCESS, PRIVATE), "after the wait both get their chance again"
     await site.accepted()
-    assert site.file.load() == Credentials(None, PRIVATE, True)
+    assert site.file.load(NOON).credentials == Credentials(None, PRIVATE, True)
 
 
 async def test_a_restart_goes_on_where_the_last_process_stopped(site: Site, tmp_path: Path) -> None:
     await activated(site)
     again = Site(tmp_path / "credentials.json")
-    await again.activator.load()
+    await again.activator.load(NOON)
     assert again.login() == Code(CodeKind.ACCESS, PRIVATE)
     assert again.activator.activation is Activation.ACTIVATED
 
@@ -152,7 +159,7 @@ async def test_a_wrong_code_on_an_activated_agent_leaves_the_one_that_works(site
     await activated(site)
     with pytest.raises(AuthError):
         await site.activate(OTHER, site.is_refused)
-    assert site.file.load() == Credentials(None, PRIVATE, True)
+    assert site.file.load(NOON).credentials == Credentials(None, PRIVATE, True)
     assert site.login() == Code(CodeKind.ACCESS, PRIVATE)
     assert site.tries == 2, "the link that comes back with the code that works is not cut again"
 
@@ -161,7 +168,7 @@ async def test_a_new_code_after_a_reset_replaces_the_old_access(site: Site) -> N
     await activated(site)
     await site.activate(OTHER, site.accepted, site.given)
     await site.accepted()
-    assert site.file.load() == Credentials(None, PRIVATE, True)
+    assert site.file.load(NOON).credentials == Credentials(None, PRIVATE, True)
 
 
 async def test_other_failures_are_told_and_waited_out(site: Site) -> None:
@@ -205,11 +212,72 @@ async def test_a_code_that_could_not_be_stored_is_not_used(site: Site) -> None:
     assert site.login() == Code(CodeKind.ACCESS, PRIVATE)
 
 
-async def test_a_reset_from_the_cloud_forgets_every_code(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("voided", "fault"),
+    [
+        (Voided.RESET, FaultId.CLOUD_RESET),
+        (Voided.DELETED, FaultId.CLOUD_DELETED),
+        (Voided.ON_SITE, FaultId.NOT_ACTIVATED),
+    ],
+)
+async def test_a_reset_forgets_every_code_and_says_whose_it_was_after_a_restart_too(
+    site: Site, voided: Voided, fault: FaultId
+) -> None:
     await activated(site)
-    await site.activator.forget()
-    assert site.file.load() == Credentials.none()
+    await site.activator.forget(voided)
+    again = Site(site.path)
+    await again.activator.load(NOON)
+    for one in (site, again):
+        assert one.shown() is Activation.NOT_ACTIVATED
+        with pytest.raises(AuthError) as asked:
+            one.login()
+        assert asked.value.fault is fault
+        assert fault in NO_CODE
+    await again.activate(OTHER, again.accepted, again.given)
+    assert again.file.load(NOON).credentials == Credentials(OTHER, PRIVATE)
+
+
+async def test_a_reset_is_told_at_once_and_only_once(site: Site) -> None:
+    await activated(site)
+    used = site.login()
+    await site.activator.forget(Voided.RESET)
+    assert site.activator.failed(LinkClosed(FaultId.CLOUD_CLOSED, link="cloud"), used)
+    assert not site.activator.failed(AuthError(FaultId.CLOUD_RESET, link="cloud"), None), "now it waits"
+
+
+async def test_a_reset_on_site_ends_the_link_that_the_code_opened(site: Site) -> None:
+    await activated(site)
+    tries = site.tries
+    await site.activator.reset()
+    assert site.tries == tries + 1
     assert site.shown() is Activation.NOT_ACTIVATED
+
+
+async def test_a_damaged_file_is_an_alarm_and_the_reason_until_a_code_is_given(site: Site) -> None:
+    site.path.write_text("{")
+    await site.activator.load(NOON)
+    assert [alarm.fault for alarm in site.alarms.raised()] == [FaultId.CREDENTIALS_DAMAGED]
+    with pytest.raises(AuthError) as asked:
+        site.login()
+    assert asked.value.fault is FaultId.CREDENTIALS_DAMAGED
+    await site.activate(PUBLIC, site.accepted, site.given)
+    assert site.alarms.raised() == ()
+
+
+async def test_a_clone_says_that_it_is_one(site: Site, tmp_path: Path) -> None:
+    credentials_file(tmp_path, machine="f" * 32).save(Credentials(None, PRIVATE, is_proven=True))
+    await site.activator.load(NOON)
+    assert site.shown() is Activation.NOT_ACTIVATED
+    with pytest.raises(AuthError) as asked:
+        site.login()
+    assert asked.value.fault is FaultId.CREDENTIALS_FOREIGN
+    assert [alarm.detail for alarm in site.alarms.raised()] == ["sealed on another machine"]
+
+
+async def test_the_end_of_the_life_that_was_cut_for_this_activation_is_not_told(site: Site) -> None:
+    cut = LinkClosed(FaultId.ENDED_ON_SITE, link="cloud")
+    await site.activate(PUBLIC, lambda: site.activator.failed(cut, None), site.accepted, site.given)
+    assert not any("ended on site" in told for told in site.told)
 
 
 async def test_who_goes_away_leaves_memory_and_disk_alike(site: Site) -> None:
@@ -221,8 +289,8 @@ async def test_who_goes_away_leaves_memory_and_disk_alike(site: Site) -> None:
         waiting.cancel()
         await asyncio.wait([waiting])
         await site.activator.logged_in(Code(CodeKind.ACTIVATION, "any"))
-        on_disk = await asyncio.to_thread(site.file.load)
-        assert on_disk.candidates() == site.activator._credentials.candidates()
+        on_disk = await asyncio.to_thread(site.file.load, NOON)
+        assert on_disk.credentials.candidates() == site.activator._credentials.candidates()
 
 
 async def test_changes_at_the_same_moment_are_made_one_after_the_other(site: Site) -> None:
@@ -234,7 +302,7 @@ async def test_changes_at_the_same_moment_are_made_one_after_the_other(site: Sit
     site.activator.failed(REFUSED, Code(CodeKind.ACTIVATION, OTHER))
     with pytest.raises(AuthError):
         await typed
-    assert await asyncio.to_thread(site.file.load) == site.activator._credentials
+    assert (await asyncio.to_thread(site.file.load, NOON)).credentials == site.activator._credentials
 
 
 async def test_no_code_is_ever_shown(site: Site, caplog: pytest.LogCaptureFixture) -> None:

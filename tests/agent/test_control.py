@@ -13,7 +13,7 @@ import pytest
 from connector.agent.control_client import MAX_ANSWER_BYTES, ControlClient
 from connector.agent.followers import MAX_FOLLOWERS
 from connector.domain.devices import Device
-from connector.domain.errors import ConnectorError
+from connector.domain.errors import ConnectorError, StoreError
 from connector.domain.faults import FaultId
 from tests.agent.fake_agent import RIGHT_CODE, FakeAgent, controlled
 
@@ -64,6 +64,34 @@ async def test_status_devices_and_calls(agent: FakeAgent, client: ControlClient)
         "source": "csta",
     }
     assert (await asyncio.to_thread(client.get, "/calls"))["calls"] == agent.call_list
+
+
+async def test_orders_are_obeyed_and_answered_with_a_sentence(
+    agent: FakeAgent, client: ControlClient
+) -> None:
+    for order in ("enable", "disable", "reset"):
+        assert await asyncio.to_thread(client.post, f"/{order}") == f"Done: {order}."
+    assert agent.orders == ["enable", "disable", "reset"]
+
+
+async def test_an_order_that_fails_says_why(agent: FakeAgent, client: ControlClient) -> None:
+    agent.refuses = StoreError(FaultId.STORE_UNUSABLE, "disabled.json: no space")
+    with pytest.raises(ConnectorError) as raised:
+        await asyncio.to_thread(client.post, "/disable")
+    assert (raised.value.fault, raised.value.detail) == (FaultId.STORE_UNUSABLE, "disabled.json: no space")
+
+
+@pytest.mark.usefixtures("agent")
+@pytest.mark.parametrize("order", ["enable", "disable", "reset", "activate"])
+async def test_looking_is_no_order(tmp_path: Path, order: str) -> None:
+    request = f"GET /{order} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert b" 405 " in (await raw(tmp_path, request.encode())).split(b"\r\n")[0]
+
+
+@pytest.mark.usefixtures("agent")
+async def test_the_configuration_in_force(client: ControlClient) -> None:
+    answer = await asyncio.to_thread(client.get, "/configuration")
+    assert answer["values"] == [{"setting": "site.country", "value": "FR", "source": "cloud revision 17"}]
 
 
 async def test_fifteen_thousand_devices_fit(agent: FakeAgent, client: ControlClient) -> None:

@@ -23,11 +23,16 @@ FULL = Figures(
     events_acknowledged=11,
     events_dropped={"queue-full": 1},
     outbox_entries=4,
+    outbox_lost=5,
+    outbox_unsafe_writes=6,
+    outbox_quarantined=7,
+    outbox_quarantine_dropped=8,
     devices={DeviceState.IN_SERVICE: 20, DeviceState.OUT_OF_SERVICE: 1},
     calls_live=2,
     invitations={"sent": 1, "refused": 2},
     security_events=1,
     clock_skew_seconds=-1.5,
+    alarms={"second-agent": True, "clock-wrong": False},
 )
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -60,6 +65,10 @@ def scraped(figures: Figures) -> Samples:
         ("oxbridge_events_acknowledged_total", {}, 11),
         ("oxbridge_events_dropped_total", {"reason": "queue-full"}, 1),
         ("oxbridge_outbox_entries", {}, 4),
+        ("oxbridge_outbox_lost_total", {}, 5),
+        ("oxbridge_outbox_unsafe_writes_total", {}, 6),
+        ("oxbridge_outbox_quarantined_total", {}, 7),
+        ("oxbridge_outbox_quarantine_dropped_total", {}, 8),
         ("oxbridge_devices", {"state": "in-service"}, 20),
         ("oxbridge_devices", {"state": "unknown"}, 0),
         ("oxbridge_calls_live", {}, 2),
@@ -67,6 +76,8 @@ def scraped(figures: Figures) -> Samples:
         ("oxbridge_invitations_total", {"status": "unknown"}, 0),
         ("oxbridge_security_events_total", {}, 1),
         ("oxbridge_clock_skew_seconds", {}, -1.5),
+        ("oxbridge_alarm", {"fault": "second-agent"}, 1),
+        ("oxbridge_alarm", {"fault": "clock-wrong"}, 0),
     ],
 )
 def test_each_figure_is_told(name: str, labels: dict[str, str], value: float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -13,7 +14,7 @@ from connector.domain.backoff import Backoff
 from connector.domain.errors import AuthError, ConnectorError, DialError, LinkClosed
 from connector.domain.faults import FaultId
 from connector.domain.links import LinkState
-from tests.agent.clocks import StillClock
+from tests.agent.clocks import NOON, StillClock
 
 pytestmark = pytest.mark.usefixtures("no_task_left")
 
@@ -116,6 +117,23 @@ async def test_the_reason_is_shown_until_the_link_is_connected_again(world: Worl
     world.supervisor.connected()
     status = world.supervisor.status
     assert (status.state, status.error) == (LinkState.CONNECTED, None)
+
+
+async def test_how_long_the_link_has_been_down_outlasts_every_try(world: World) -> None:
+    world.clock.seconds = 10.0
+    (await world.life(1)).end(UNREACHABLE)
+    await world.life(2)
+    world.clock.seconds = 20.0
+    world.lives[-1].end(UNREACHABLE)
+    await world.life(3)
+    never_up = world.supervisor.status
+    world.supervisor.connected()
+    up = world.supervisor.status
+    assert (never_up.down_since, up.down_since) == (NOON, None)
+    world.clock.seconds = 30.0
+    world.lives[-1].end(CLOSED)
+    await world.life(4)
+    assert world.supervisor.status.down_since == NOON + timedelta(seconds=30)
 
 
 async def test_a_fault_that_a_person_must_mend_is_held_for_a_minute_and_more(world: World) -> None:
@@ -275,6 +293,48 @@ async def test_a_stop_does_not_wait_for_the_next_try(world: World, error: Connec
     world.is_patient = True
     (await world.life(1)).end(error)
     await until(lambda: world.supervisor.status.state is LinkState.WAITING)
+    await world.supervisor.stop()
+    await until(world.task.done)
+    assert len(world.lives) == 1
+
+
+async def test_a_retry_cuts_a_life_that_is_not_connected_yet(world: World) -> None:
+    world.is_patient = True
+    first = await world.life(1)
+    world.supervisor.retry_now()
+    await world.life(2)
+    assert first.was_cancelled
+    assert [error.fault for error in world.settled] == [FaultId.ENDED_ON_SITE]
+
+
+async def test_a_pause_ends_the_life_and_begins_none_until_resumed(world: World) -> None:
+    first = await world.life(1)
+    world.supervisor.connected()
+    world.supervisor.pause()
+    await until(lambda: world.supervisor.status.state is LinkState.STOPPED)
+    assert first.was_closed
+    assert world.settled == [CLOSED]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(world.lives) == 1
+    world.supervisor.resume()
+    await world.life(2)
+
+
+async def test_a_pause_ends_a_wait_too(world: World) -> None:
+    world.is_patient = True
+    (await world.life(1)).end(UNREACHABLE)
+    await until(lambda: world.supervisor.status.state is LinkState.WAITING)
+    world.supervisor.pause()
+    await until(lambda: world.supervisor.status.state is LinkState.STOPPED)
+    assert world.supervisor.status.next_try_at is None
+    world.supervisor.resume()
+    await world.life(2)
+
+
+async def test_a_paused_supervisor_can_be_stopped(world: World) -> None:
+    await world.life(1)
+    world.supervisor.pause()
     await world.supervisor.stop()
     await until(world.task.done)
     assert len(world.lives) == 1

@@ -1,15 +1,18 @@
 """What the agent shows of itself, to people, Prometheus and the gateway."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from connector.domain.credentials import Activation
 from connector.domain.devices import Device, DeviceState
-from connector.domain.errors import DialError
+from connector.domain.errors import DialError, RequestRefused, StoreError
 from connector.domain.faults import FaultId
 from connector.domain.identifiers import Channel
 from connector.domain.links import LinkState, LinkStatus
+from connector.domain.switch import Disabled, SwitchedBy
 from tests.agent.clocks import NOON
 from tests.agent.running_parts import Parts
 from tests.bridge.far_sides import RecordingLink, cleared, delivered
@@ -62,6 +65,15 @@ async def test_healthy_means_that_the_store_writes_whatever_the_far_ends_do(part
     assert reason.startswith("The local store can't be used.")
 
 
+async def test_a_disk_in_trouble_is_told_and_no_reason_to_restart(parts: Parts) -> None:
+    await parts.writer.start()
+    parts.writer.trouble = StoreError(FaultId.STORE_UNUSABLE, "disk full")
+    is_healthy, (reason,) = await parts.view.is_healthy()
+    assert is_healthy, "what the disk refused is in memory alone"
+    assert "disk full" in reason
+    await parts.writer.aclose()
+
+
 def test_the_figures_are_those_of_the_parts(parts: Parts) -> None:
     link = everything_up(parts)
     parts.cloud.ended_lives["cloud", "cloud-closed"] += 2
@@ -73,7 +85,7 @@ def test_the_figures_are_those_of_the_parts(parts: Parts) -> None:
     parts.site.events_acknowledged("wrong", 1)
     parts.view.invitations["sent"] += 1
     parts.home.security_event()
-    parts.home.clock_skew(-3.5)
+    parts.home.gateway_time(NOON + timedelta(seconds=3.5))
     figures = parts.view.figures()
     assert figures.links == {"pbx": True, "cloud": True}
     assert figures.reconnects == {("cloud", "cloud-closed"): 2, ("pbx", "pbx-closed"): 1}
@@ -84,7 +96,7 @@ def test_the_figures_are_those_of_the_parts(parts: Parts) -> None:
     assert (figures.calls_live, figures.invitations["sent"]) == (1, 1)
     assert figures.security_events == 2, "a stranger, and an acknowledgement of what is not ours"
     assert figures.clock_skew_seconds == -3.5
-    assert len(link.sent) == 6
+    assert len(link.sent) == 7
 
 
 def test_the_pages_for_the_gateway_are_json_of_the_same(parts: Parts) -> None:
@@ -100,3 +112,33 @@ def test_the_device_list_comes_with_its_revision(parts: Parts) -> None:
     revision, devices = parts.view.devices()
     assert revision == 1
     assert [device.number for device in devices] == ["3001", "3002"]
+
+
+async def test_switched_off_is_shown_and_nothing_is_ready_or_activated(parts: Parts) -> None:
+    everything_up(parts)
+    assert await parts.view.disable() == "The agent is off. No connection is open."
+    assert await parts.view.disable() == "The agent was off already."
+    assert parts.view.is_ready() == (False, ["The agent is switched off."])
+    assert parts.view.status().disabled == Disabled(NOON, SwitchedBy.SITE)
+    with pytest.raises(RequestRefused) as refused:
+        await parts.view.activate("4711", lambda _: None)
+    assert refused.value.fault is FaultId.AGENT_DISABLED
+    assert await parts.view.enable() == "The agent is on and connects."
+    assert await parts.view.enable() == "The agent was on already."
+    assert parts.view.is_ready() == (True, [])
+
+
+async def test_a_reset_forgets_the_codes_and_keeps_the_configuration(parts: Parts) -> None:
+    await parts.home.keep_access_code("9f0c")
+    before = parts.view.configuration()
+    assert "every setting is kept" in await parts.view.reset()
+    assert parts.view.status().activation is Activation.NOT_ACTIVATED
+    assert parts.view.configuration() == before
+
+
+def test_an_alarm_is_in_the_status_and_in_the_figures(parts: Parts) -> None:
+    parts.alarms.report(FaultId.CLOCK_WRONG, "+90 s")
+    parts.alarms.report(FaultId.STORE_UNUSABLE)
+    parts.alarms.clear(FaultId.STORE_UNUSABLE)
+    assert [alarm["detail"] for alarm in parts.view.status().as_json()["alarms"]] == ["+90 s"]
+    assert parts.view.figures().alarms == {"clock-wrong": True, "store-unusable": False}

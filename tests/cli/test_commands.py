@@ -2,17 +2,24 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from connector.cli.calls import event_line
 from connector.cli.main import main
 from connector.cli.status import lines
+from connector.domain.alarms import Alarm
 from connector.domain.devices import Device
+from connector.domain.errors import StoreError
+from connector.domain.faults import FaultId
+from connector.domain.hops import Hop
+from connector.domain.switch import Disabled, SwitchedBy
 from tests.agent.fake_agent import NINE, RIGHT_CODE, FakeAgent, controlled
 
 
@@ -43,7 +50,7 @@ async def test_status_of_an_agent_without_the_cloud(agent: FakeAgent) -> None:
     agent.is_up = False
     result = await oxbridge("status")
     assert result.exit_code == 1
-    assert "Cloud       waiting for" in result.stdout
+    assert re.search(r"Cloud {7}waiting for .* at TCP, down for .*, next try in 0 s", result.stdout)
     assert "The gateway can't be reached. (agent.example:443)" in result.stdout
     assert "Remedy: Let this machine open TCP 443 to the gateway." in result.stdout
     assert "xmpp down" in result.stdout
@@ -210,7 +217,95 @@ async def test_a_file_that_is_no_text_is_refused_without_showing_it(agent: FakeA
     assert agent.codes == []
 
 
-@pytest.mark.parametrize("command", [["status"], ["devices"], ["calls"], ["calls", "--follow"], ["activate"]])
+async def test_status_of_an_agent_that_is_switched_off(agent: FakeAgent) -> None:
+    agent.disabled = Disabled(NINE, SwitchedBy.CLOUD)
+    result = await oxbridge("status")
+    assert result.exit_code == 1
+    assert "Switch      off since 2026-11-20T09:00:00.000Z, switched off by the cloud" in result.stdout
+    assert "Run `oxbridge enable`" in result.stdout
+
+
+async def test_status_shows_alarms_with_their_remedy(agent: FakeAgent) -> None:
+    agent.alarms = [Alarm(FaultId.SECOND_AGENT, NINE, 3, "a\x1b[2J")]
+    result = await oxbridge("status")
+    assert "Alarm       Two agents use this PBX-ID. (a\\x1b[2J)" in result.stdout
+    assert ", 3 times. Remedy: Stop one of them." in result.stdout
+
+
+def test_the_hop_is_named_as_a_person_would() -> None:
+    status = FakeAgent().status().as_json()
+    cloud = status["links"]["cloud"]
+    seen = []
+    for hop in Hop:
+        cloud |= {"state": "waiting", "hop": hop.value, "down_since": None, "fault": None}
+        seen.append(
+            next(line for line in lines(status, NINE) if line.startswith("Cloud")).partition("0 s")[2]
+        )
+    assert {" at the proxy", " at name resolution", " at TLS", " at the PBX", " at this agent"} <= set(seen)
+
+
+def test_a_try_under_way_names_where_the_last_one_failed() -> None:
+    agent = FakeAgent()
+    agent.is_up = False
+    status = agent.status().as_json()
+    status["links"]["cloud"] |= {"state": "connecting", "hop": "proxy"}
+    (cloud,) = [click.unstyle(line) for line in lines(status, NINE) if line.startswith("Cloud")]
+    assert "connecting for 0 s, last failed at the proxy, down for 0 s" in cloud
+
+
+@pytest.mark.parametrize("order", ["enable", "disable"])
+async def test_switching_needs_nothing_typed(agent: FakeAgent, order: str) -> None:
+    result = await oxbridge(order)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"Done: {order}.\n", "")
+    assert agent.orders == [order]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "orders"),
+    [(["--yes"], "", ["reset"]), ([], "y\n", ["reset"]), ([], "n\n", []), ([], "", [])],
+)
+async def test_a_reset_asks_before(
+    agent: FakeAgent, arguments: list[str], typed: str, orders: list[str]
+) -> None:
+    result = await oxbridge("reset", *arguments, typed=typed)
+    assert agent.orders == orders
+    assert result.exit_code == (0 if orders else 1)
+    assert result.stdout == ("Done: reset.\n" if orders else "")
+
+
+@pytest.mark.parametrize("order", [["enable"], ["disable"], ["reset", "--yes"]])
+async def test_an_order_that_fails_says_what_to_do(agent: FakeAgent, order: list[str]) -> None:
+    agent.refuses = StoreError(FaultId.STORE_UNUSABLE, "no space")
+    result = await oxbridge(*order)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Remedy: Check [agent] state_directory" in result.stderr
+
+
+@pytest.mark.usefixtures("agent")
+async def test_the_configuration_in_force_and_its_sources() -> None:
+    table = (await oxbridge("config", "effective")).stdout.splitlines()
+    assert [line.split() for line in table] == [
+        ["Setting", "Value", "Source"],
+        ["site.country", "FR", "cloud", "revision", "17"],
+    ]
+    document = json.loads((await oxbridge("config", "effective", "--json")).stdout)
+    assert document["values"] == [{"setting": "site.country", "value": "FR", "source": "cloud revision 17"}]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["status"],
+        ["devices"],
+        ["calls"],
+        ["calls", "--follow"],
+        ["activate"],
+        ["enable"],
+        ["disable"],
+        ["reset", "--yes"],
+        ["config", "effective"],
+    ],
+)
 def test_without_an_agent_every_command_is_exit_code_3(tmp_path: Path, command: list[str]) -> None:
     result = CliRunner().invoke(main, [*command, "--socket", str(tmp_path / "none")], input="4711")
     assert (result.exit_code, result.stdout) == (3, "")

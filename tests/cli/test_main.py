@@ -29,7 +29,7 @@ def test_says_its_version(arguments: list[str]) -> None:
 def test_help_lists_every_command_with_its_own_sentence() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    for name, (_, sentence) in COMMANDS.items():
+    for name, (_, _, sentence) in COMMANDS.items():
         assert f"{name} " in result.stdout
         assert sentence in result.stdout
 

@@ -10,6 +10,7 @@ import pytest
 
 from connector.agent.control_client import DEFAULT_SOCKET
 from connector.cli.output import EXIT_USAGE
+from connector.store.sealing import CREDENTIAL_NAME
 
 UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "oxbridge.service"
 MAX_EXPOSURE = 1.5
@@ -24,10 +25,10 @@ class Repeated(dict[str, str]):
         super().__setitem__(key, value)  # type: ignore[assignment]
 
 
-def service() -> configparser.SectionProxy:
+def service(path: Path = UNIT) -> configparser.SectionProxy:
     unit = configparser.RawConfigParser(strict=False, dict_type=Repeated)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string(UNIT.read_text())
+    unit.read_string(path.read_text())
     return unit["Service"]
 
 
@@ -38,6 +39,13 @@ def test_agrees_with_the_program() -> None:
     assert f"/run/{unit['RuntimeDirectory']}/control.sock" == DEFAULT_SOCKET
     assert "oxbridge run --config" in unit["ExecStart"]
     assert int(unit["WatchdogSec"]) >= 10
+
+
+def test_the_key_that_seals_the_code_can_come_from_systemd() -> None:
+    drop_in = UNIT.parent / "oxbridge.service.d" / "sealed-key.conf"
+    name, _, path = service(drop_in)["LoadCredentialEncrypted"].partition(":")
+    assert name == CREDENTIAL_NAME
+    assert f"--name={name} - {path}" in drop_in.read_text(), "the file that the comment says how to make"
 
 
 @pytest.mark.tools

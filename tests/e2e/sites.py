@@ -18,9 +18,10 @@ from simulators.gateway.app import create_app
 from simulators.gateway.gateway import Gateway
 from simulators.gateway.journal import Entry, Kind
 from simulators.gateway.systems import Profile, System, SystemType
+from simulators.gateway.websocket import AGENT_PATH, AgentSocket
 from simulators.pbx.server import PbxSimulator
 from simulators.pbx.settings import PbxWorld
-from simulators.serving import Server
+from simulators.serving import Server, Sockets
 
 # A step takes milliseconds, after a lost link two seconds, a second failure six; a busy machine some more.
 PATIENCE_SECONDS = 30.0
@@ -104,18 +105,28 @@ class Site(DemoWorld):
         process.terminate()
         await process.communicate()
 
-    async def gateway_goes(self) -> None:
-        """As in a power cut: nobody is told, every connection is torn, nothing listens."""
+    async def gateway_goes(self, *, forgets: bool = False) -> None:
+        """As in a power cut: nobody is told, every connection is torn, nothing listens.
+
+        A gateway that `forgets` can't go on with the sessions that it had.
+        """
         server = self._reborn or self.gateway._server
         for connection in list(server._server.server_state.connections):
             connection.transport.abort()
         await server.aclose()
         self._reborn = None
+        if forgets:
+            self.cloud._parking.forget(self.entry.id)
 
     async def gateway_comes(self) -> None:
         """The same gateway with all that it knew, at the same address."""
         app = create_app(self.cloud)
-        self._reborn = Server(app, self.certificates, port=self._gateway_port)
+        self._reborn = Server(
+            app,
+            self.certificates,
+            port=self._gateway_port,
+            sockets=Sockets(AGENT_PATH, lambda state: AgentSocket(self.cloud, state)),
+        )
         await self._reborn.start()
 
     async def pbx_goes(self) -> None:

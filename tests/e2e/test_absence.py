@@ -66,10 +66,10 @@ async def test_a_pbx_that_restarts_in_mid_call_leaves_no_call_without_an_end(sit
     assert again.values["call"] != ended.values["call"]
 
 
-async def test_a_gateway_that_was_away_gets_the_list_the_events_and_the_calls_again(site: Site) -> None:
+async def test_a_gateway_that_forgot_gets_the_list_the_events_and_the_calls_again(site: Site) -> None:
     await site.open()
     before = site.cloud.journal.last_id
-    await site.gateway_goes()
+    await site.gateway_goes(forgets=True)
     site.pbx.ring_from_outside(CALLER, site.expert)
     site.pbx.answer(site.expert)
     site.pbx.make_call("3005", "3006")
@@ -92,6 +92,24 @@ async def test_a_gateway_that_was_away_gets_the_list_the_events_and_the_calls_ag
     assert set(ended) == {"3005", "3006"}
     site.pbx.release(site.expert)
     await site.event("connectionCleared", since=snapshot.id)
+
+
+async def test_a_gateway_that_remembers_goes_on_with_the_session(site: Site) -> None:
+    await site.open()
+    before = site.cloud.journal.last_id
+    await site.gateway_goes()
+    site.pbx.ring_from_outside(CALLER, site.expert)
+    site.pbx.answer(site.expert)
+    await site.fault("cloud", "cloud-unreachable", "cloud-closed")
+    await site.gateway_comes()
+    await site.up()
+    await site.event("established", since=before)
+    again = [one.kind for one in site.cloud.journal.find(since=before)]
+    assert Kind.HELLO not in again
+    assert Kind.DEVICES not in again
+    assert Kind.GAP not in again, "also what is not kept on disk waited for the session"
+    site.pbx.release(site.expert)
+    await site.event("connectionCleared", since=before)
 
 
 async def test_a_backlog_longer_than_every_window_arrives_whole(site: Site) -> None:

@@ -59,7 +59,7 @@ async def test_a_reset_in_the_cloud_asks_for_the_new_code_and_takes_it(site: Sit
     await site.open()
     site.cloud.reset(site.entry)
     status = await site.until(lambda status: status["activation"] == "not-activated")
-    assert "oxbridge activate" in (await site.fault("cloud", "not-activated"))["remedy"]
+    assert "oxbridge activate" in (await site.fault("cloud", "cloud-reset"))["remedy"]
     assert status["outbox"]["epoch"]
     ran = await site.activate(site.entry.public_code)
     assert ran.code == 0, ran

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from connector.domain.identifiers import PbxKind, is_device_number
-from connector.domain.numbers import NumberRange
+from connector.domain.numbers import MAX_INTERNAL_RANGES, NumberRange
 from connector.wire.csta.session_events import AssociationMode
 
 # The largest OXE node; a longer list is a slip of the keyboard in a range.
@@ -39,7 +39,8 @@ class CstaSettings(BaseModel):
     @field_validator("devices")
     @classmethod
     def _can_be_expanded(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
-        expanded(entries)
+        if len(_joined(expanded(entries))) > MAX_INTERNAL_RANGES:
+            raise ValueError(f"more than {MAX_INTERNAL_RANGES} ranges of numbers; write neighbours as one")
         return entries
 
     @cached_property
@@ -56,8 +57,8 @@ class CstaSettings(BaseModel):
 
     @cached_property
     def ranges(self) -> tuple[NumberRange, ...]:
-        """The entries of `devices` that are digits only, as ranges; a single number is a range of one."""
-        return tuple(_range(entry) for entry in self.devices if _has_digits_only(entry))
+        """The numbers that are digits only, neighbours joined; one that stands alone is a range of one."""
+        return _joined(self.numbers)
 
 
 def expanded(entries: Sequence[str]) -> tuple[str, ...]:
@@ -92,10 +93,12 @@ def _numbers(entry: str, place: int) -> Iterator[str]:
         yield f"{value:0{len(first)}d}"
 
 
-def _range(entry: str) -> NumberRange:
-    first, dash, last = (part.strip() for part in entry.partition("-"))
-    return NumberRange(first, last if dash else first)
-
-
-def _has_digits_only(entry: str) -> bool:
-    return all(part.strip().isdecimal() for part in entry.split("-"))
+def _joined(numbers: Sequence[str]) -> tuple[NumberRange, ...]:
+    """`numbers` of digits only as the fewest ranges; each has numbers of one length."""
+    ends: list[list[str]] = []
+    for number in sorted((one for one in numbers if one.isdecimal()), key=lambda one: (len(one), one)):
+        if ends and len(ends[-1][1]) == len(number) and int(ends[-1][1]) + 1 == int(number):
+            ends[-1][1] = number
+        else:
+            ends.append([number, number])
+    return tuple(NumberRange(first, last) for first, last in ends)

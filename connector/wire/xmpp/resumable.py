@@ -55,6 +55,11 @@ class ResumableStream(StreamLife):
         """How many of our stanzas the peer has not acknowledged; 0 without stream management."""
         return 0 if self._window is None else len(self._window)
 
+    def ask_ack(self) -> None:
+        """Ask whether the peer has all of our stanzas: `Delivered` tells."""
+        if self.unacked_count:
+            self._request_ack()
+
     @property
     def owed(self) -> Sequence[OwedRequest]:
         """The peer's requests that wait for `answer` or `refuse`, the oldest first."""

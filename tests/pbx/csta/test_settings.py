@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from connector.domain.identifiers import PbxKind
+from connector.domain.numbers import NumberRange
 from connector.pbx.csta.settings import MAX_DEVICES, CstaSettings, expanded
 from connector.wire.csta.session_events import AssociationMode
 
@@ -92,3 +93,14 @@ def test_wrong_values(name: str, value: object) -> None:
     with pytest.raises(ValidationError) as caught:
         settings(**{name: value})
     assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+
+
+def test_neighbours_are_one_range_however_they_are_written() -> None:
+    entries = (*(str(number) for number in range(3001, 4502)), "0101", "4502-4510", "*77")
+    made = CstaSettings(kind=PbxKind.OXE, host="pbx", devices=entries)
+    assert made.ranges == (NumberRange("0101", "0101"), NumberRange("3001", "4510"))
+
+
+def test_more_ranges_than_a_dial_plan_takes_are_refused_and_say_what_to_do() -> None:
+    with pytest.raises(ValidationError, match="write neighbours as one"):
+        CstaSettings(kind=PbxKind.OXE, host="pbx", devices=tuple(str(n) for n in range(3001, 9001, 2)))
