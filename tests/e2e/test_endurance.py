@@ -28,8 +28,8 @@ from tests.e2e.sites import CODE, Site
 # Each part is a site of its own, with its own chances: 200 kills and 52 cuts in all.
 SEEDS = (20261120, 20261121, 20261122, 20261123)
 ROUNDS, CUTS = 25, 13
-# After a cut that is noticed the agent is back within two seconds, and a fresh one at once.
-CONNECTION_SECONDS = 8.0
+# A fresh agent whose gateway is not up yet tries again within 2 s, then within 6, then within 18.
+CONNECTION_SECONDS = 40.0
 # In the load's own time, in which people ring for 4 s and talk for 20; it runs so many times faster.
 CALLS_PER_SECOND, HASTE = 4, 40
 # Long enough for a dial, a login and some hundred events; short enough to meet them all half-way.
