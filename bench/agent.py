@@ -8,6 +8,7 @@ import argparse
 import sqlite3
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ class _TappedOutbox:
         """Put the tap before `Outbox.acknowledged`."""
         original = Outbox.acknowledged
 
-        def acknowledged(outbox: Outbox, epoch: str, seq: int) -> bool:
+        def acknowledged(outbox: Outbox, epoch: str, seq: int, held: Sequence[tuple[int, int]] = ()) -> bool:
             now = time.monotonic()
             # Numbers have no holes: every event of this benchmark is sent and acknowledged once.
             self.moments += [now] * (seq - len(self.moments))
-            return original(outbox, epoch, seq)
+            return original(outbox, epoch, seq, held)
 
         Outbox.acknowledged = acknowledged  # type: ignore[method-assign, assignment]  # the tap
 

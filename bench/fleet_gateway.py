@@ -19,6 +19,7 @@ from simulators.certs import issue
 from simulators.gateway.gateway import Options
 from simulators.gateway.server import GatewaySettings, GatewaySimulator
 from simulators.gateway.systems import Profile, System, SystemType
+from simulators.serving import collect_seldom
 
 ACCOUNTS_FILE = "accounts.json"
 PING_SECONDS = 20.0
@@ -36,8 +37,7 @@ async def _gateway(directory: Path, count: int) -> None:
     systems = [activated(simulator) for _ in range(count)]
     accounts = [(options.domain, system.user, system.private_code) for system in systems]
     (directory / ACCOUNTS_FILE).write_text(json.dumps(accounts))
-    gc.collect()
-    gc.freeze()
+    collect_seldom()
     _answer([simulator.port, str(simulator.ca_file), "/websocket"])
     while request := await asyncio.to_thread(sys.stdin.readline):
         if request.strip() == "drop":

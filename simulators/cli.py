@@ -1,7 +1,6 @@
 """`oxbridge-sim`: the simulators by hand and in CI."""
 
 import asyncio
-import gc
 import json
 import signal
 import sys
@@ -238,13 +237,13 @@ async def _rva(host: str, port: int, directory: Path | None) -> None:
 
 
 async def _started(start: Callable[[], Awaitable[None]]) -> None:
+    from simulators.serving import collect_seldom
+
     try:
         await start()
     except OSError as error:
         raise click.ClickException(f"can't listen: {error.strerror}; give another --port, or 0") from None
-    # Code and tables live as long as the process: no collection has to look through them again.
-    gc.collect()
-    gc.freeze()
+    collect_seldom()
 
 
 async def _until_interrupted() -> None:

@@ -39,11 +39,12 @@ from connector.uplink.rainbow.events import (
 )
 from connector.uplink.rainbow.home import Home
 from connector.uplink.rainbow.lists import ListTransfer, send_change
+from connector.uplink.rainbow.presences import PresenceSender
 from connector.uplink.rainbow.replies import Replies, Reply
 from connector.uplink.rainbow.resumption import StreamMemory, Suspended, WriteAhead
 from connector.uplink.rainbow.service import RequestService
 from connector.uplink.rainbow.session import AgentSession
-from connector.wire.pcg import csta, presence
+from connector.wire.pcg import csta
 from connector.wire.pcg.conf import DisconnectReason
 from connector.wire.xmpp import sasl
 from connector.wire.xmpp.client import StreamClient, StreamConfig
@@ -108,6 +109,7 @@ class RainbowLink:
         self._work: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
         self._error: ConnectorError | None = None
         self._is_ready = False
+        self._presences = PresenceSender(lambda payload: self._send(lambda session: session.say(payload)))
 
     # One life --------------------------------------------------------------------------------------------
 
@@ -170,6 +172,7 @@ class RainbowLink:
 
     def _leave(self, session: AgentSession) -> None:
         """Hand over to the next life what it can go on with."""
+        self._presences.cancel()
         stream = session.suspended()
         memory = self._around.memory
         if stream is None:
@@ -368,12 +371,7 @@ class RainbowLink:
 
     def send_presences(self, presences: Sequence[Presence]) -> None:
         """Tell who is free, busy or away from service."""
-
-        def send(session: AgentSession) -> None:
-            for page in presence.presences(presences):
-                session.say(page)
-
-        self._send(send)
+        self._presences.add(presences)
 
     def _send(self, send: Callable[[AgentSession], None]) -> None:
         session = self._session
