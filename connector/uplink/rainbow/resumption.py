@@ -46,7 +46,9 @@ class StreamMemory:
         self._journal = journal
         self._epoch = epoch
         self._begun_epoch = ""
+        # The session that `_window` and `_owed` are of, and whether the file tells of it.
         self._id = ""
+        self._is_begun = False
         self._gateway = ""
         self._window: deque[tuple[int, bytes]] = deque()
         self._owed: Sequence[OwedRequest] = ()
@@ -65,7 +67,7 @@ class StreamMemory:
     def forget(self) -> None:
         """There is nothing to go on with: the stream ended in order, or was refused."""
         self.suspended = None
-        self._id = ""
+        self._is_begun = False
         self._journal.forget()
 
     def close(self) -> None:
@@ -81,10 +83,11 @@ class StreamMemory:
             if self.trouble is None:
                 _log.error("the stream can't be resumed after a restart: %s", error)
             self.trouble = error
-            self._id = ""
+            self._is_begun = False
 
     def _trim(self, checkpoint: Checkpoint) -> None:
         if checkpoint.id != self._id:
+            self._id, self._is_begun = checkpoint.id, False
             self._window.clear()
             self._owed = ()
         while self._window and self._window[0][0] <= checkpoint.handled:
@@ -97,8 +100,11 @@ class StreamMemory:
             self._owed = checkpoint.owed
 
     def _write(self, checkpoint: Checkpoint, gateway: str, sent_seq: int) -> None:
-        is_other = checkpoint.id != self._id or self._epoch() != self._begun_epoch
-        if is_other or self._journal.size_bytes > _COMPACT_BYTES:
+        if (
+            not self._is_begun
+            or self._epoch() != self._begun_epoch
+            or self._journal.size_bytes > _COMPACT_BYTES
+        ):
             self._begin(checkpoint, gateway, sent_seq)
             return
         records = [] if gateway == self._gateway else [_GATEWAY + gateway.encode()]
@@ -124,8 +130,8 @@ class StreamMemory:
                 _counts(checkpoint, first, sent_seq),
             ]
         )
-        self._id, self._gateway, self.trouble = checkpoint.id, gateway, None
-        self._begun_epoch = epoch
+        self._gateway, self._begun_epoch = gateway, epoch
+        self._is_begun, self.trouble = True, None
 
 
 def _counts(checkpoint: Checkpoint, first_number: int, sent_seq: int) -> bytes:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.domain.errors import StoreError
+from connector.domain.faults import FaultId
 from connector.store.journal import RecordJournal
 from connector.uplink.rainbow import resumption
 from connector.uplink.rainbow.resumption import StreamMemory, Suspended
@@ -61,6 +63,12 @@ class Stream:
             self.id, JID, 300.0, self.received, self.handled, tuple(self.unacked), self.owes
         )
         return Suspended(stream, GATEWAY, sent_seq, is_recalled=True)
+
+
+def refuses(journal: RecordJournal, _records: Sequence[bytes]) -> None:
+    """A disk that is full, as `RecordJournal.append` tells it."""
+    journal.forget()
+    raise StoreError(FaultId.STORE_UNUSABLE, "the disk is full")
 
 
 def memory(path: Path, epoch: str = EPOCH) -> StreamMemory:
@@ -168,6 +176,21 @@ def test_a_journal_that_can_not_be_written_costs_only_the_resumption(tmp_path: P
         (tmp_path / "gone").mkdir(exist_ok=True)
     assert troubles == [True, False]
     assert recalled(tmp_path / "gone" / "j") == stream.suspended(1)
+    kept.close()
+
+
+def test_after_a_write_that_failed_the_next_one_tells_the_whole_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, stream = memory(tmp_path / "j"), Stream()
+    kept.note(stream.send(3), GATEWAY, 3)
+    kept.note(stream.take((owed(1),)), GATEWAY, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordJournal, "append", refuses)
+        kept.note(stream.send(2), GATEWAY, 5)
+    assert recalled(tmp_path / "j") is None
+    kept.note(stream.send(1), GATEWAY, 6)
+    assert recalled(tmp_path / "j") == stream.suspended(6)
     kept.close()
 
 
