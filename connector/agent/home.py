@@ -21,6 +21,7 @@ from connector.domain.switch import SwitchedBy
 from connector.store.gateway import GatewayFile, GatewayMemory
 from connector.wire.pcg import conf, http
 from connector.wire.pcg.conf import DisconnectReason
+from connector.wire.xmpp.mechanisms import RANKING
 
 if TYPE_CHECKING:
     from connector.links.certificates import PeerCertificate
@@ -31,8 +32,6 @@ _TEXT = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
 _WORTH_TELLING_SKEW_SECONDS = 60.0
 # Long enough for an operator to renew it in office hours.
 _EXPIRY_WARNING = timedelta(days=30)
-# From weak to strong: RFC 4616, 5802, 7677, and 5929 for the binding to the TLS channel.
-_MECHANISMS = ("", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS")
 
 _log = logging.getLogger(__name__)
 
@@ -171,4 +170,4 @@ def metrics_text(figures: Callable[[], Figures], event_lag: LagHistogram) -> Cal
 
 
 def _strength(mechanism: str) -> int:
-    return _MECHANISMS.index(mechanism) if mechanism in _MECHANISMS else 0
+    return len(RANKING) - RANKING.index(mechanism) if mechanism in RANKING else 0

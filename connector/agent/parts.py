@@ -209,7 +209,7 @@ class Parts:
     # Links -----------------------------------------------------------------------------------------------
 
     def _new_dialer(self) -> Dialer:
-        # Most sites have no proxy: its words are loaded by who has one.
+        # pydantic: whoever made the settings has loaded it.
         from connector.agent.proxy_settings import proxy_rules
 
         proxy = self._settings.proxy

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from connector.domain.call_model import CallUpdate
+from connector.domain.call_model import MAX_CALLS, CallUpdate
 from connector.domain.calls import CallCleared, Conferenced, DeviceSnapshot, LocalState, Transferred
 from connector.domain.devices import Device, DeviceState
 from connector.domain.presence import Presence, PresenceState
@@ -65,10 +65,10 @@ class PresenceBoard:
             self._legs.setdefault(device, {})[event.connection.call] = event.state
             self._of_call.setdefault(update.call_id, set()).add((device, event.connection.call))
         touched = {device}
+        if len(self._of_call) > MAX_CALLS:  # the call model forgets its oldest call, without an end
+            touched |= self._forget(next(iter(self._of_call)))
         if update.end is not None:
-            for number, reference in self._of_call.pop(update.call_id, ()):
-                self._leave(number, reference)
-                touched.add(number)
+            touched |= self._forget(update.call_id)
         self._look(touched)
 
     def device_snapshot(self, snapshot: DeviceSnapshot) -> None:
@@ -79,6 +79,13 @@ class PresenceBoard:
             if one.state is not LocalState.NULL
         }
         self._look((snapshot.device,))
+
+    def _forget(self, call_id: str) -> set[str]:
+        """Nobody is in that call any more; who was."""
+        legs = self._of_call.pop(call_id, set())
+        for number, reference in legs:
+            self._leave(number, reference)
+        return {number for number, _ in legs}
 
     def _leave(self, device: str, reference: str) -> None:
         legs = self._legs.get(device)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from connector.bridge import presence
 from connector.bridge.presence import PresenceBoard
 from connector.domain.call_model import CallEnd, CallUpdate
 from connector.domain.calls import (
@@ -179,6 +180,16 @@ def test_a_set_out_of_service_is_told_so(world: World) -> None:
     world.board.device_state_changed("3001", DeviceState.OUT_OF_SERVICE)
     world.board.device_state_changed("9999", DeviceState.OUT_OF_SERVICE)
     assert world.told == [("3001", PresenceState.OUT_OF_SERVICE)]
+
+
+def test_a_call_that_never_ends_is_forgotten_with_the_call_model(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "MAX_CALLS", 2)
+    world.hear(established("3001", "7"), call_id="c-1")
+    for number in (2, 3):
+        world.hear(established("3002", str(number)), call_id=f"c-{number}")
+    assert world.states() == {"3001": FREE, "3002": BUSY}
 
 
 def test_only_watched_devices_are_told(world: World) -> None:
