@@ -235,8 +235,8 @@ class Outbox:
     def store_replaced(self) -> None:
         """Another file may stand where the store was: a damaged one was put aside, a missing one is back."""
         keeper, delivery = self._keeper, self._delivery
+        # Counted before the file changes; what memory loses meanwhile is added when it has.
         gone = max(0, keeper.stored - delivery.durable_in_flight())
-        gaps = list(_gaps(self.epoch, delivery.told.holes(keeper.last_seq), gone + len(keeper.lost)))
 
         def reopened(state: OutboxState | None) -> None:
             if state is None or keeper is not self._keeper:
@@ -244,6 +244,8 @@ class Outbox:
             if state.epoch == self.epoch:
                 keeper.disk_works()
                 return
+            lost = gone + len(keeper.lost)
+            gaps = list(_gaps(self.epoch, delivery.told.holes(keeper.last_seq), lost))
             self._obituaries.extend(gap for gap in gaps if gap.lost)
             self._rebase(state)
 

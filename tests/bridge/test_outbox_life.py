@@ -3,7 +3,6 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -214,14 +213,10 @@ class OutboxLife(RuleBasedStateMachine):
         self.begin(state)
 
 
-# The same examples each time: chance now and then finds the defect below, which is not mended yet.
-OutboxLife.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, derandomize=True
-)
+OutboxLife.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestOutboxLife = OutboxLife.TestCase
 
 
-@pytest.mark.xfail(strict=True, reason="known: an event that memory had no room for is not announced as lost")
 def test_what_memory_had_no_room_for_while_the_first_store_was_away_is_announced() -> None:
     """A disk that never took anything, more events than memory keeps, and the disk back in a stream."""
     life = OutboxLife()
